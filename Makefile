@@ -24,7 +24,7 @@ ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 ON_REDIS8 := REDIS_SERVER_BIN="$(CURDIR)/.tools/redis8/bin/redis-server"
 CCSP := node packages/cli/bin/ccsp.js
 
-BENCHES := bench-submit bench-queue bench-monitor bench-adaptation bench-forecast bench-strangers bench-live bench-ttft bench-rest bench-traces
+BENCHES := bench-submit bench-queue bench-monitor bench-adaptation bench-forecast bench-strangers bench-live bench-ttft bench-rest bench-traces bench-idle
 .PHONY: $(BENCHES) bench-brief
 .PHONY: help setup packages demo up down logs test test-slow test-slow-changed test-unit test-unit-node22 test-redis8 test-stubs test-jaeger test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
   chaos check python pack images gen docs docs-picture shape lint types format proto build clean
@@ -173,6 +173,9 @@ bench-rest: setup ## compare a submit by REST with one by gRPC, 1 minute
 bench-traces: setup ## count the spans of a task and of an idle minute, 3 minutes
 	@node --import tsx --conditions ccsp-src packages/e2e/bench/traces.ts
 
+bench-idle: setup ## measure memory, start and processor of an idle fleet, as five processes and as one, 4 minutes
+	@node --import tsx --conditions ccsp-src packages/e2e/bench/idle.ts
+
 # The figures mean nothing. CI runs it, so that no benchmark breaks unseen. Two at a time use both cores of CI, and the
 # set-up has just run.
 bench-brief: setup ## start each benchmark for a moment, to see that it works
@@ -186,7 +189,7 @@ bench-brief: setup ## start each benchmark for a moment, to see that it works
 images: ## build the container images of all services and of ccsp (ENGINES=...)
 	@deploy/docker/build.sh
 
-build: ## compile the TypeScript sources
+build: ## compile the TypeScript sources, and bundle what a checkout runs
 	@deploy/setup.sh node build
 
 # The files are for `npm install FILE` on other machines, and for `npm publish FILE`.

@@ -11,16 +11,21 @@ const DAY_MS = 86_400_000;
 const START = "\0start";
 
 /** Tracing and the standard streams come before any other code, as with `node --import @ccsp/telemetry/register.js`. */
+const FIRST = "packages/telemetry/dist/register.js";
+/** Plugins of an executor load these from dist/. The executor has to have the same instances. */
+const WITH_PLUGINS = ["engine-kit", "config"];
 const service = (name) => ({
   name,
   made: `services/${name}/tsconfig.tsbuildinfo`,
-  start: ["packages/telemetry/dist/register.js", `services/${name}/dist/main.js`],
+  start: [FIRST, `services/${name}/dist/main.js`],
 });
+const command = { made: "packages/cli/tsconfig.tsbuildinfo", start: ["packages/cli/dist/main.js"] };
 const BUNDLES = [
-  { name: "ccsp", made: "packages/cli/tsconfig.tsbuildinfo", start: ["packages/cli/dist/main.js"] },
   ...["gateway", "monitor", "notification", "queue"].map(service),
-  // Plugins load these from dist/. The executor has to have the same instances.
-  { ...service("executor"), shared: ["engine-kit", "config"] },
+  { ...service("executor"), shared: WITH_PLUGINS },
+  { ...command, name: "ccsp" },
+  // All services in one process: `ccsp up --single --in-process`.
+  { ...command, name: "single", start: [FIRST, ...command.start], shared: WITH_PLUGINS },
 ];
 
 const at = (path) => join(ROOT, path);

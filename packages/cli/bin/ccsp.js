@@ -6,11 +6,10 @@ import { fileURLToPath } from "node:url";
 
 const at = (path) => new URL(path, import.meta.url);
 const modified = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-// A checkout has a bundle, which starts faster (.ci/bundle.mjs). It is not used when the command was compiled
-// after it. `up` runs dist/: the services may run in this process, and their plugins and `node --import` load modules
-// from there. With the bundle, there would be two instances of each.
+// A checkout has a bundle, which starts faster (.ci/bundle.mjs). It is not used when the command was compiled after it,
+// and not for the services in one process: their plugins load modules from dist/, and would have other instances.
 const bundle = at("../../../.tools/bundles/ccsp/main.js");
-const isBundled = process.argv[2] !== "up" && modified(bundle) > modified(at("../tsconfig.tsbuildinfo"));
+const isBundled = !process.argv.includes("--in-process") && modified(bundle) > modified(at("../tsconfig.tsbuildinfo"));
 const main = isBundled ? bundle : at("../dist/main.js");
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 15)) {

@@ -143,8 +143,8 @@ describe("what bin/ccsp.js runs", () => {
   });
   afterEach(() => rm(root, { recursive: true }));
 
-  it("is the bundle, and dist/ for a fleet", async () => {
-    assert.deepEqual([await run("list"), await run("up")], ["bundle", "dist"]);
+  it("is the bundle, and dist/ for the services in one process", async () => {
+    assert.deepEqual([await run("up", "--single"), await run("up", "--single", "--in-process")], ["bundle", "dist"]);
   });
 
   it("is dist/ when the command was compiled after the bundle, and where there is no bundle", async () => {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { formatHostPort, type HostPort } from "@ccsp/config";
-import { type Program, serviceProgram, withTracing } from "./service-program.js";
+import { type Program, serviceProgram, singleProgram } from "./service-program.js";
 import { DEFAULT_PORTS, type Ports, type ServiceName, STOP_ORDER, targetsFor, USE_REDIS } from "./services.js";
 
 const LOOPBACK = "127.0.0.1";
@@ -122,8 +122,7 @@ function singleUnit(parts: readonly Part[], options: PlanOptions): Unit {
   return {
     name: "single",
     parts,
-    nodeArgs: withTracing(options.root),
-    program: join(options.root, "packages", "cli", "bin", "ccsp.js"),
+    ...singleProgram(options.root),
     programArgs: ["up", "--single", "--in-process"],
     env,
   };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { serviceProgram } from "./service-program.js";
+import { serviceProgram, singleProgram } from "./service-program.js";
 
 describe("serviceProgram", () => {
   let root: string;
@@ -32,5 +32,12 @@ describe("serviceProgram", () => {
 
   it("is dist/ where nothing is bundled", () => {
     assert.deepEqual(serviceProgram(join(root, "services", "queue")), dist());
+  });
+
+  it("is for the one process of all services a bundle of its own, or the command", async () => {
+    const { nodeArgs } = dist();
+    assert.deepEqual(singleProgram(root), { nodeArgs, program: join(root, "packages/cli/bin/ccsp.js") });
+    await write(".tools/bundles/single/main.js", 2_000);
+    assert.deepEqual(singleProgram(root), { nodeArgs: [], program: join(root, ".tools/bundles/single/main.js") });
   });
 });

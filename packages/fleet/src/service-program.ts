@@ -12,20 +12,22 @@ export interface Program {
  * processor time to start. It is dist/ where there is no bundle, and where the service was compiled after it. `folder`
  * is the absolute path of `services/NAME`.
  */
-export function serviceProgram(folder: string): Program {
-  const root = join(folder, "..", "..");
-  const bundle = join(root, ".tools", "bundles", basename(folder), "main.js");
-  if (modified(bundle) > modified(join(folder, "tsconfig.tsbuildinfo"))) return { nodeArgs: [], program: bundle };
-  return { nodeArgs: withTracing(root), program: join(folder, "dist", "main.js") };
+export const serviceProgram = (folder: string): Program =>
+  programOf(basename(folder), { folder, other: join(folder, "dist", "main.js") });
+
+/** The same for the command as the one process of all services, in the repository `root`. */
+export function singleProgram(root: string): Program {
+  const folder = join(root, "packages", "cli");
+  return programOf("single", { folder, other: join(folder, "bin", "ccsp.js") });
 }
 
-/**
- * The arguments of Node that load tracing first. They name a file, because only what depends on @ccsp/telemetry can
- * resolve it by name.
- */
-export const withTracing = (root: string): readonly string[] => [
-  "--import",
-  join(root, "packages", "telemetry", "dist", "register.js"),
-];
+function programOf(name: string, { folder, other }: { readonly folder: string; readonly other: string }): Program {
+  const root = join(folder, "..", "..");
+  const bundle = join(root, ".tools", "bundles", name, "main.js");
+  if (modified(bundle) > modified(join(folder, "tsconfig.tsbuildinfo"))) return { nodeArgs: [], program: bundle };
+  // Only what depends on @ccsp/telemetry can resolve it by name.
+  const register = join(root, "packages", "telemetry", "dist", "register.js");
+  return { nodeArgs: ["--import", register], program: other };
+}
 
 const modified = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;

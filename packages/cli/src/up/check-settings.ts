@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ConfigError, type Env, load } from "@ccsp/config";
 import { INHERITED, SERVICES, type ServiceName, targetsFor, USE_REDIS } from "@ccsp/fleet";
 import { ROOT, type StateDir } from "../local-fleet/state.js";
-import type { SettingsByService } from "./settings-by-service.js";
+import { type SettingsByService, settingsByService } from "./settings-by-service.js";
 
 type Values = Readonly<Record<string, string>>;
 
@@ -24,7 +24,6 @@ export async function checkFleetSettings({
   env,
   certificates,
 }: FleetSettings): Promise<SettingsFound> {
-  const { settingsByService } = await import("./settings-by-service.js");
   const byService = await settingsByService(settings);
   const faults = new Set<string>();
   const warnings = new Set<string>();

@@ -3,9 +3,10 @@ import { takenPorts, whyNoRedis } from "@ccsp/fleet";
 import { consulOf, redisOf } from "../connection/named-stores.js";
 import { CliError, EXIT, messageOf } from "../process/exit.js";
 import { gatewayHttpListen, gatewayListen } from "./certificates.js";
-import { checkFleetSettings, type FleetSettings } from "./check-settings.js";
+import type { FleetSettings } from "./check-settings.js";
 import { bundledCli } from "./engine.js";
 import { startLimitMs } from "./fleet-env.js";
+import { askServices } from "./services-thread.js";
 
 export interface StartChecks extends FleetSettings {
   readonly ports: "default" | "free";
@@ -19,7 +20,8 @@ export interface StartChecks extends FleetSettings {
  * error with all of them. Returns the warnings of the services.
  */
 export async function checkStart(checks: StartChecks): Promise<readonly string[]> {
-  const services = await checkFleetSettings(checks);
+  const { state, settings, env, certificates } = checks;
+  const services = await askServices("checked", { state, settings, env, certificates });
   const [taken, away] = await Promise.all([
     checks.ports === "default"
       ? takenPorts({ grpc: gatewayListen(checks.env)?.port, http: gatewayHttpListen(checks.env)?.port })

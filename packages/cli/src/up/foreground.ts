@@ -9,6 +9,7 @@ import { sharedSettings, startLimitMs } from "./fleet-env.js";
 import type { FleetOutput } from "./fleet-output.js";
 import type { FolderLock } from "./folder-lock.js";
 import { fleetWarning, lineOf } from "./log-lines.js";
+import { askServices } from "./services-thread.js";
 import { startFailure } from "./start-failure.js";
 import { openTraces, type Traces } from "./traces.js";
 
@@ -94,7 +95,6 @@ async function start(
   { state, lock, engine, output, onProgress, traces }: FleetParts & { readonly traces: Traces | undefined },
   { single, replicas, ports }: UpOptions,
 ): Promise<Fleet> {
-  const { settingsByService } = await import("./settings-by-service.js"); // loads services only where they start
   const consulUrl = io.env["CCSP_CONSUL_URL"] || (single ? "" : undefined);
   return startFleet({
     root: ROOT,
@@ -112,7 +112,7 @@ async function start(
     // A single process needs no discovery.
     consulUrl,
     ...(io.env["CCSP_WITHOUT_CONSUL"] === "1" && { withoutConsul: "CCSP_WITHOUT_CONSUL is 1" }),
-    serviceEnv: await settingsByService({ ...traces?.settings, ...fleetSettings(io, state, engine) }),
+    serviceEnv: await askServices("divided", { ...traces?.settings, ...fleetSettings(io, state, engine) }),
     onLine: (line, source) => output.line(lineOf(line, source)),
     onProgress,
   });

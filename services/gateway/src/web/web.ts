@@ -8,7 +8,9 @@ import { HttpFault } from "../http/problem.js";
 
 /** The folder with the built dashboard. It does not exist before the dashboard was built. */
 export const dashboardFolder = (): string =>
-  join(dirname(createRequire(import.meta.url).resolve("@ccsp/dashboard/package.json")), "dist", "web");
+  join(dirname(require.resolve("@ccsp/dashboard/package.json")), "dist", "web");
+
+const require = createRequire(import.meta.url);
 
 /** A page may load what this server has, and nothing else. No other site may show it in a frame. */
 const CSP = [
