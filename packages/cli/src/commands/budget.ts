@@ -60,7 +60,9 @@ function setCommand(io: Io): Command {
     .option("--usd <amount>", "at most so many US dollars; runs of unknown cost do not count", number)
     .option("--tokens <number>", "at most so many tokens: input, output and cache", number)
     .option("--requests <number>", "at most so many runs; failed attempts count", number)
-    .addOption(new Option("--per <period>", "how often it begins anew").choices(Object.keys(PERIODS)).default("day"))
+    .addOption(
+      new Option("--per <period>", "how often a new period begins").choices(Object.keys(PERIODS)).default("day"),
+    )
     .option(
       "--time-zone <name>",
       "IANA name of the zone in which its periods begin, such as Europe/Berlin (default: UTC)",
