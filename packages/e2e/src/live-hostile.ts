@@ -76,7 +76,7 @@ export class HostileConnection {
     this.#asked += 1;
     const asked = this.#asked;
     if (this.#socket.readyState === WebSocket.OPEN)
-      // It names no subscription, which is no fault of the connection.
+      // It names no subscription, which is not a fault of the connection.
       this.#socket.send(JSON.stringify({ op: "unsubscribe", id: `are you there ${asked}` }), () => undefined);
     await eventually(
       () => {

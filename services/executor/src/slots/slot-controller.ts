@@ -59,7 +59,7 @@ export interface SlotDecision {
 }
 
 const PRESSED_MS = 10_000;
-/** The measured shares are averages of a minute. Before it is over, they also tell of the runs before the change. */
+/** The measured shares are averages of a minute. Before it is over, they also include the runs before the change. */
 const DOWN_EVERY_MS = 60_000;
 const UP_EVERY_MS = 15_000;
 const FIRST_PAUSE_MS = 5 * 60_000;
