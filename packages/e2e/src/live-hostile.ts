@@ -37,7 +37,7 @@ export class HostileConnection {
         resolve();
       });
     });
-    // Who breaks the protocol is cut off.
+    // A client that breaks the protocol is cut off.
     socket.on("error", () => undefined);
     socket.on("message", (data: Buffer) => {
       const answer: Answer = JSON.parse(data.toString("utf8"));

@@ -23,7 +23,7 @@ export class JsonFault extends Error {
 
 /** A request with more faults than this is not about the right message at all. */
 const MOST_FAULTS = 20;
-/** A name in a fault is cut to so many characters. */
+/** A name in a fault is cut to this many characters. */
 const MOST_NAME = 100;
 
 /**

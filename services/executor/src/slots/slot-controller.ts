@@ -45,7 +45,7 @@ export interface SlotRules {
   readonly cpu: { readonly idle: number; readonly busy: number };
   /** From `good` on the slots do not grow. Above `most` the executor is under pressure. */
   readonly serviceBytes: { readonly good: number; readonly most: number };
-  /** Work waits when so many tasks wait, or when one waits for so long. */
+  /** Work waits when this many tasks wait, or when one waits for this long. */
   readonly waiting: number;
   readonly delayMs: number;
   /** First texts that come this much later than usual, and twice as late, are pressure. */

@@ -54,7 +54,7 @@ const AUTH_MS = 5_000;
 const PING_MS = 20_000;
 /** Less than the time between two pings. */
 const STUCK_MS = 15_000;
-/** A connection without a subscription for so many pings is closed. */
+/** A connection without a subscription for this many pings is closed. */
 const IDLE_PINGS = 15;
 const MOST_SUBSCRIPTIONS = 50;
 /** Messages that were received and not answered. Above it, nothing more is read. */

@@ -133,7 +133,7 @@ const NOT_HERE = {
   schedulerInterval: "executors get a task at once, and nothing is polled",
 };
 
-/** One answer names so many. */
+/** One answer names at most this many. */
 const MOST_NAMED = 10;
 
 /**
