@@ -26,7 +26,7 @@ export async function readAuthority(folder: string): Promise<Authority | undefin
   if (trusted === undefined) throw new CertificateFault(`${files.key} is there, but ${files.certificate} is missing`);
   if (key === undefined) throw new CertificateFault(`${files.certificate} is there, but ${files.key} is missing`);
   const [facts] = parsed(files.certificate, () => parseCertificates(trusted));
-  if (facts === undefined || !facts.isAuthority) throw new CertificateFault(`${files.certificate} is no CA`);
+  if (facts === undefined || !facts.isAuthority) throw new CertificateFault(`${files.certificate} is not a CA`);
   if (!facts.x509.checkPrivateKey(parsed(files.key, () => createPrivateKey(key)))) {
     throw new CertificateFault(`${files.key} is not the key of the first certificate in ${files.certificate}`);
   }

@@ -180,7 +180,7 @@ describe("certificates", () => {
     assert.equal(await fault(), `${crt} is there, but ${key} is missing`);
     await writeFile(key, good);
     await writeFile(crt, "");
-    assert.equal(await fault(), `${crt} is no CA`);
+    assert.equal(await fault(), `${crt} is not a CA`);
     await rm(crt);
     assert.equal(await fault(), `${key} is there, but ${crt} is missing`);
     if (process.getuid?.() === 0) return;

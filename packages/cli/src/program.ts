@@ -66,7 +66,7 @@ async function tell(io: Io, error: unknown, args: readonly string[]): Promise<vo
 
 const TOKEN_OPTION = /^--token(-file)?(=|$)/;
 
-/** Words after `--` are no options. */
+/** Words after `--` are not options. */
 const optionsOf = (args: readonly string[]): readonly string[] =>
   args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
 
@@ -117,7 +117,7 @@ function packageVersion(): string {
 interface Quiet {
   readonly io: Io;
   readonly json: boolean;
-  /** Is told the message of commander about a wrong command line. */
+  /** Called with the message of commander about a wrong command line. */
   readonly said: (message: string) => void;
 }
 

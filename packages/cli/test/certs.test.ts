@@ -132,8 +132,8 @@ describe("ccsp certs", () => {
     await run("init", certs);
     await rm(join(certs, "ca.key"));
     assert.match(await refused("init", certs), /ca\.crt is there, but .*ca\.key is missing/);
-    assert.match(await refused("issue", "../queue", "--folder", certs), /'\.\.\/queue' is no name of a service/);
-    assert.match(await refused("issue", "..", "--operator", "--folder", certs), /'\.\.' is no name of an operator/);
+    assert.match(await refused("issue", "../queue", "--folder", certs), /'\.\.\/queue' is not a service name/);
+    assert.match(await refused("issue", "..", "--operator", "--folder", certs), /'\.\.' is not an operator's name/);
     await writeFile(join(certs, "ca.crt"), "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n");
     assert.match(await refused("show", certs), /ca\.crt is damaged, or holds something else/);
   });

@@ -59,7 +59,7 @@ describe("a gateway behind TLS", () => {
     assert.equal(gateway.tokens.length, before);
   });
 
-  it("is not reached without a CA file, and a file that is missing or is no CA is refused by its name", async () => {
+  it("is not reached without a CA file, and a file that is missing or is not a CA is refused by its name", async () => {
     for (const command of ["list", "whoami"]) {
       const { code, stderr } = await at(command);
       assert.equal(code, 5);
@@ -72,7 +72,7 @@ describe("a gateway behind TLS", () => {
     await writeFile(garbage, "no certificate");
     const { code, stderr } = await at(`list --ca-file ${garbage}`);
     assert.equal(code, 2, stderr);
-    assert.match(stderr, /--ca-file \S+garbage: it is no list of certificates in PEM/);
+    assert.match(stderr, /--ca-file \S+garbage: it is not a list of certificates in PEM/);
   });
 });
 

@@ -81,7 +81,7 @@ describe("every command of ccsp that a page names", () => {
         const words = wordsOf(line.replace(/\\$/, ""));
         if (words.includes("--help")) continue;
         const found = commandOf(root, words);
-        // A name alone, such as `ccsp budget set`, is no command line.
+        // A name alone, such as `ccsp budget set`, is not a command line.
         if (found?.rest.length === 0 && !messages.includes(page)) continue;
         const fault = found ? await faultOf(words) : "no such command";
         if (fault) wrong.push(`${page}: ccsp ${line}: ${fault}`);

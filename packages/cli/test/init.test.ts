@@ -50,7 +50,7 @@ describe("ccsp init", () => {
     assert.equal(code, 0, stderr);
     assert.deepEqual(settings(), { CCSP_SIMULATOR: "1" });
     assert.equal(folders(), `${work}\n`);
-    assert.match(stderr, /"4" is none of them[^]*tasks could read every file[^]*there is no such folder/);
+    assert.match(stderr, /"4" is not one of them[^]*tasks could read every file[^]*there is no such folder/);
   });
 
   it("takes every answer from options, also with a key on standard input", async () => {

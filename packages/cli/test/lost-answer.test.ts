@@ -61,7 +61,7 @@ describe("a task whose acceptance nobody heard of", () => {
     });
   }
 
-  it("is told of a change of an operator too, which has no request id, and of nothing that only reads", async () => {
+  it("is reported for a change of an operator too, which has no request id, and not for calls that only read", async () => {
     const create = ["key", "create", "--agent", "ci", "--role", "agent", "--name", "lost"];
     const { code, stderr } = await at(create);
     assert.equal(code, 5, stderr);
@@ -80,7 +80,7 @@ describe("a task whose acceptance nobody heard of", () => {
     assert.deepEqual(Reflect.get(errorJson(lost("RotateKey")), "mayHaveTakenEffect"), true);
   });
 
-  it("is no matter for a task that was refused", async () => {
+  it("is not reported for a task that was refused", async () => {
     const { stderr } = await at(["submit", "refuse:QUEUE_FULL"]);
     assert.doesNotMatch(stderr, /may be stored|request-id/);
   });

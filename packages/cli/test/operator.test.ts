@@ -112,7 +112,7 @@ describe("ccsp's commands for operators", function () {
     const refusals: [string, RegExp][] = [
       ["limits set weight/class/low many --why x", /weight\/class\/low: write it as a whole number/],
       ["limits set rate/agent/a fast --why x", /write it as STARTS or STARTS\/TOKENS a minute/],
-      ["limits set weight/class/urgent 1 --why x", /is no limit: it must be weight\/class\/high/],
+      ["limits set weight/class/urgent 1 --why x", /is not a limit: it must be weight\/class\/high/],
       ["limits set weight/class/low 99999 --why x", /must be 1 to 9999/],
     ];
     for (const [line, message] of refusals) {
@@ -336,8 +336,8 @@ describe("ccsp's commands for operators", function () {
       assert.equal(outcome.code, code, line);
     };
     await wrong("pause everything --why x", 2, /Write it as all, class\/high/);
-    await wrong("pause engine/nothing --why x", 2, /is none of claude-code/);
-    await wrong("emergency stop --level some --why x", 2, /none of no-submit, no-start, park-running, kill/);
+    await wrong("pause engine/nothing --why x", 2, /must be one of claude-code/);
+    await wrong("emergency stop --level some --why x", 2, /must be one of no-submit, no-start, park-running, kill/);
     await wrong("emergency stop --level kill", 2, /--why/);
     await wrong("cancel", 2, /name either one task, or tasks by options/);
     await wrong("priority 0-01k00000000000000000000000 low", 4, /no such task/);

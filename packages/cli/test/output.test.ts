@@ -180,14 +180,18 @@ const CASES: readonly Case[] = [
     shows:
       /^RULE +SEVERITY +STATE +FIRES WHEN +WATCHES\nparked-events +warning +1 firing +> 0 for 2 min +parked_events\n/,
   },
-  { line: "alert rules parked-events", name: "parked-events", shows: /^tells +as the notification service decides$/m },
+  {
+    line: "alert rules parked-events",
+    name: "parked-events",
+    shows: /^notifies +as the notification service decides$/m,
+  },
   {
     line: "alert put parked-events --when >=3 --channel mail",
     name: "parked-events",
-    shows: /^fires when +parked_events >= 3 for 2 min\nends +5 min after it no longer holds\n[^]*^tells +mail$/m,
+    shows: /^fires when +parked_events >= 3 for 2 min\nends +5 min after it no longer holds\n[^]*^notifies +mail$/m,
   },
   { line: "alert delete parked-events", name: "parked-events", shows: /^parked-events is the built-in rule again$/m },
-  { line: "alert test parked-events", name: "parked-events/1/2", shows: /^told: 2 events of monitor are parked$/m },
+  { line: "alert test parked-events", name: "parked-events/1/2", shows: /^sent: 2 events of monitor are parked$/m },
   {
     line: "alert silence --match rule=parked-events --for 2h --why x",
     name: "4f2c9a1b03de",
@@ -291,7 +295,7 @@ describe("The output of ccsp", () => {
       if (!/^(submit|token|doctor|certs (init|issue))/.test(line)) assert.deepEqual(same, documents);
       const named = await run(`${line} -o name`);
       if (name === undefined)
-        assert.match(named.stderr, /It is none of table, wide, json, yaml\.|^ccsp: -o name is for one task/);
+        assert.match(named.stderr, /It must be one of table, wide, json, yaml\.|^ccsp: -o name is for one task/);
       else if (typeof name === "string") assert.equal(named.stdout, `${ids[name] ?? name}\n`);
       else assert.match(named.stdout.trimEnd(), name);
       assert.match((await run(line)).stdout, shows);
@@ -303,7 +307,7 @@ describe("The output of ccsp", () => {
     it(`of ${line} is a line of JSON for each event, as its schema says`, async () => {
       const events = await jsonOf(`${line} -o json`);
       for (const each of events) conforms(schemaOf(line), each);
-      assert.match((await run(`${line} -o yaml`)).stderr, /It is none of table, json\./);
+      assert.match((await run(`${line} -o yaml`)).stderr, /It must be one of table, json\./);
     });
   }
 

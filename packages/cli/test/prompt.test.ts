@@ -67,7 +67,7 @@ describe("the prompt of a task", () => {
       [
         ["--prompt-file", at("large.md")],
         "",
-        `--prompt-file ${at("large.md")}: it has more than 4194304 bytes, which is the most`,
+        `--prompt-file ${at("large.md")}: it has more than the maximum of 4194304 bytes`,
       ],
       [
         ["x", "--prompt-file", at("ask.md")],
@@ -80,7 +80,7 @@ describe("the prompt of a task", () => {
       [
         ["x", "--attach", at("large.md")],
         "",
-        `--attach ${at("large.md")}: it has more than 4194304 bytes, which is the most`,
+        `--attach ${at("large.md")}: it has more than the maximum of 4194304 bytes`,
       ],
     ];
     for (const [args, stdin, message] of cases) {
@@ -93,6 +93,6 @@ describe("the prompt of a task", () => {
   it("is read from an endless file only up to the limit", async () => {
     const { code, stderr } = await run(["--prompt-file", "/dev/zero"]);
     assert.equal(code, 2);
-    assert.match(stderr, /^ccsp: --prompt-file \/dev\/zero: it has more than 4194304 bytes/);
+    assert.match(stderr, /^ccsp: --prompt-file \/dev\/zero: it has more than the maximum of 4194304 bytes/);
   });
 });

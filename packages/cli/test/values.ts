@@ -48,13 +48,13 @@ const TOOL_NAMES: Values = {
 };
 const EMPTY: NonNullable<Values["wrong"]> = ["", "It is empty: leave the option out for the default."];
 const CLASSES = "urgent, high, normal, low";
-const REPEATED_CLASS: Values = { right: "low", gives: ["low"], wrong: ["soon", `It is none of ${CLASSES}.`] };
+const REPEATED_CLASS: Values = { right: "low", gives: ["low"], wrong: ["soon", `It must be one of ${CLASSES}.`] };
 
 export const VALUES: Readonly<Record<string, Values>> = {
   "--service <name...>": {
     right: "queue",
     gives: ["queue"],
-    wrong: ["frontend", "It is none of gateway, queue, executor, monitor, notification."],
+    wrong: ["frontend", "It must be one of gateway, queue, executor, monitor, notification."],
   },
   "--ops <host:port...>": {
     right: "queue:9001",
@@ -62,7 +62,7 @@ export const VALUES: Readonly<Record<string, Values>> = {
     wrong: ["queue", "Write it as host:port, such as queue:9001."],
   },
   "--json": FLAG,
-  "-o, --output <format>": { right: "json", wrong: ["xml", "It is none of table, "] },
+  "-o, --output <format>": { right: "json", wrong: ["xml", "It must be one of table, "] },
   "-q, --quiet": FLAG,
   "--all": FLAG,
 
@@ -164,7 +164,11 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "--max-attempts <number>": count(0),
   "--first-backoff <time>": DURATION,
   "--max-backoff <time>": DURATION,
-  "--never-on <category>": { right: "timeout", gives: ["TIMEOUT"], wrong: ["tired", "It is none of UNKNOWN_ERROR, "] },
+  "--never-on <category>": {
+    right: "timeout",
+    gives: ["TIMEOUT"],
+    wrong: ["tired", "It must be one of UNKNOWN_ERROR, "],
+  },
   "--request-id <id>": ID,
   "--cancel-on-interrupt": FLAG,
 
@@ -172,10 +176,10 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "[task]": ID,
   "--after <sequence>": count(0),
   "--limit <number>": count(1),
-  "--state <state>": { right: "running", gives: ["RUNNING"], wrong: ["happy", "It is none of SCHEDULED, "] },
+  "--state <state>": { right: "running", gives: ["RUNNING"], wrong: ["happy", "It must be one of SCHEDULED, "] },
   "--since <time>": AGO,
   "--until <time>": AGO,
-  "--error <category>": { right: "timeout", gives: ["TIMEOUT"], wrong: ["tired", "It is none of UNKNOWN_ERROR, "] },
+  "--error <category>": { right: "timeout", gives: ["TIMEOUT"], wrong: ["tired", "It must be one of UNKNOWN_ERROR, "] },
   "list --priority <class>": REPEATED_CLASS,
   "cancel --priority <class>": REPEATED_CLASS,
   "retry --priority <class>": REPEATED_CLASS,
@@ -196,7 +200,7 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "--level <level>": {
     right: "kill",
     gives: 4,
-    wrong: ["high", "It is none of no-submit, no-start, park-running, kill."],
+    wrong: ["high", "It must be one of no-submit, no-start, park-running, kill."],
   },
   "--why <text>": TEXT,
   "--for <time>": DURATION,
@@ -207,7 +211,7 @@ export const VALUES: Readonly<Record<string, Values>> = {
   },
   "<limit>": { right: "rate/agent/a", any: "the queue checks it" },
   "<value>": { right: "10/500", any: "it depends on the limit: operator.test.ts" },
-  "alert list --state <state>": { right: "firing", gives: ["FIRING"], wrong: ["happy", "It is none of PENDING, "] },
+  "alert list --state <state>": { right: "firing", gives: ["FIRING"], wrong: ["happy", "It must be one of PENDING, "] },
   "--rule <name>": { right: "usage-80", wrong: EMPTY },
   "[name]": TEXT,
   "usage forecast --metric <what>": { right: "cost", wrong: ["money", "Allowed choices are tokens, cost, requests."] },
@@ -245,7 +249,7 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "--file <path>": PATH,
   "<silence>": ID,
   "[metric]": TEXT,
-  "<class>": { right: "low", gives: 4, wrong: ["soon", `It is none of ${CLASSES}.`] },
+  "<class>": { right: "low", gives: 4, wrong: ["soon", `It must be one of ${CLASSES}.`] },
   "--watch": FLAG,
   "--confirm <token>": ID,
   "--undo": FLAG,
@@ -289,10 +293,10 @@ export const VALUES: Readonly<Record<string, Values>> = {
   "--per <period>": { right: "month", wrong: ["year", "Allowed choices are hour, day, month."] },
   "--park": FLAG,
   "--warn <percent>": { right: "80%", gives: [80], wrong: ["100", "It is not a number between 0 and 100."] },
-  "--by <what>": { right: "model", gives: ["model"], wrong: ["colour", "It is none of agent, engine, "] },
+  "--by <what>": { right: "model", gives: ["model"], wrong: ["colour", "It must be one of agent, engine, "] },
   "--export <format>": { right: "csv", wrong: ["xls", "Allowed choices are csv, jsonl."] },
   "--role <role>": { right: "viewer", wrong: ["boss", "Allowed choices are agent, viewer, operator, admin."] },
-  "--scope <scope>": { right: "tasks:read", gives: ["tasks:read"], wrong: ["all", "It is none of tasks:submit"] },
+  "--scope <scope>": { right: "tasks:read", gives: ["tasks:read"], wrong: ["all", "It must be one of tasks:submit"] },
   "--ttl <time>": DURATION,
   "--secret-file <path>": PATH,
   "--audience <name>": TEXT,

@@ -88,7 +88,7 @@ const apiName = (path: string): string =>
 export const anything: Field<unknown, never> = {
   check: () => undefined,
   message: () => {
-    throw new Error("it is no part of the message");
+    throw new Error("it is not part of the message");
   },
 };
 

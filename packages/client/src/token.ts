@@ -102,7 +102,7 @@ function unanswered(): never {
   throw new AuthenticationError("TOKEN_MISSING", `the function \`token\` gave no token within ${ASK_MS / 1_000} s`);
 }
 
-/** The `exp` of a JWT in milliseconds. Undefined for another kind of token. The signature is the gateway's matter. */
+/** The `exp` of a JWT in milliseconds. Undefined for another kind of token. The gateway checks the signature. */
 function expiryOf(token: string): number | undefined {
   try {
     const claims: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());

@@ -32,7 +32,7 @@ await test("cuts a long text", async () => {
   assert.equal(gateway.tasks.length, 2);
 });
 
-await test("tells of a full queue", async () => {
+await test("reports a full queue", async () => {
   gateway.refuse("QUEUE_FULL", { retryAfterMs: 2_000 });
   await assert.rejects(summarise(client, "text"), (error) => {
     assert.ok(error instanceof QueueFullError);

@@ -12,7 +12,7 @@ export const formInWords = ({ form }: Pick<SettingDescription, "form">): string 
     .replace(/ of at least (?:0|0ms)$/, "")
     .replaceAll(/(?<= (?:from|to|least) )\d+/g, (number) => `${number}${size(number)}`);
 
-/** A default for people, with the size of large numbers. Empty when there is none. */
+/** Formats a default for help and docs; large numbers get a unit. Empty if there is no default. */
 export function defaultInWords({ default: value = "", defaultIs, required }: SettingDescription): string {
   if (required) return "none; required";
   return defaultIs ?? `${value}${size(value)}`;

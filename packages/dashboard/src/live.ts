@@ -108,7 +108,7 @@ interface Incoming extends LiveMessage {
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 const PING_MS = 5_000;
-/** A connection is silent when nothing has come for so many pings. */
+/** A connection is silent when nothing has come for this many pings. */
 const SILENT_PINGS = 2;
 /** The longest log entry (11 MiB) arrives meanwhile at 1.6 Mbit/s. Nobody notices before that only the WebSocket is dead. */
 const LONGEST_SILENT_PINGS = 12;

@@ -8,8 +8,8 @@ const LONGEST_WAIT_MS = 30_000;
 const PASSING: readonly number[] = [0, 429, 502, 503, 504];
 
 /**
- * How long to wait before the next try, after so many tries that failed too. All pages lose a service at the same time,
- * and must not return at the same time: `random` (0 to 1) sets them apart.
+ * How long to wait before the next try, after `failures` failed tries. All pages lose a service at the same time, and
+ * must not return at the same time: `random` (0 to 1) sets them apart.
  */
 export function retryWaitMs(failures: number, retryAfterMs = 0, random = Math.random()): number {
   const longest = Math.min(FIRST_WAIT_MS * 2 ** failures, LONGEST_WAIT_MS);

@@ -43,7 +43,7 @@ export async function signIn(token: string): Promise<void> {
   await loadSession();
 }
 
-/** Begins the page anew, so that nothing that this person has seen stays in it. */
+/** Reloads the page, so that no data of this person stays in memory. */
 export async function signOut(): Promise<void> {
   await send("DELETE", "/session");
   location.reload();

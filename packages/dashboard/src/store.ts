@@ -92,7 +92,7 @@ export function useTaskEvents(
 export const follow = (request: () => LiveRequest, listener: FollowListener): (() => void) =>
   followToEnd(requireLive(), request, listener);
 
-/** Who looks at another tab for a moment comes back to what is current. */
+/** A person who looks at another tab for less than this comes back to current data. */
 const UNSEEN_MS = 5_000;
 
 /** A tab that nobody sees holds nothing at the gateway. */

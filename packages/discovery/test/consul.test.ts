@@ -19,7 +19,7 @@ async function ask(client: Asker, times: number): Promise<Record<string, number>
 
 /**
  * Calls without a pause until `change` is done. Each call has a second of the time in which this process runs, so that
- * no call can wait for the end of the change. Caller and servers are in this process: a pause of it is no fault.
+ * no call can wait for the end of the change. Caller and servers are in this process: a pause of it is not a fault.
  */
 async function askDuring(client: Asker, change: Promise<unknown>): Promise<void> {
   const over = new AbortController();

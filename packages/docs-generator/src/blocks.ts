@@ -22,7 +22,7 @@ export interface Block {
   readonly text: string;
   /** Undefined when the page says nothing. */
   readonly mark: Mark | undefined;
-  /** A comment above the block that looks like a mark and is none. */
+  /** A comment above the block that looks like a mark but is not valid. */
   readonly badMark: string | undefined;
 }
 

@@ -42,7 +42,7 @@ export async function compile(blocks: readonly Block[], folder: string): Promise
       customConditions: ["ccsp-src"],
       types: ["node", "mocha"],
       typeRoots: [join(ROOT, "node_modules/@types")],
-      // Examples show one thing; what they leave out is no fault.
+      // Examples show one thing; what they leave out is not a fault.
       noUnusedLocals: false,
       preserveSymlinks: false,
     },

@@ -16,7 +16,7 @@ export const faultsOf = (blocks: readonly Block[]): readonly string[] =>
   });
 
 function faultOf({ language, text, mark, badMark }: Block): string | undefined {
-  if (badMark !== undefined) return `"<!-- ${badMark} -->" is no mark: see docs/testing.md`;
+  if (badMark !== undefined) return `"<!-- ${badMark} -->" is not a valid mark: see docs/testing.md`;
   if (mark !== undefined && mark.kind !== "not-run" && !RUNNABLE.has(language)) {
     return `a block of "${language}" cannot run: use sh, ts or python`;
   }

@@ -29,9 +29,9 @@ export interface CrowdFigures {
   readonly events: number;
   /** The readers that got each event once, and in a sequence without a gap. */
   readonly whole: number;
-  /** The subscriptions of silent readers for which the events that came and those that they were told of are all. */
+  /** The subscriptions of silent readers where received events and reported losses add up to all events. */
   readonly accounted: number;
-  /** Events that silent readers were told of. */
+  /** Events that were reported as lost to silent readers. */
   readonly missed: number;
   /** For each event and each reader that reads: from its time in the stream to its arrival. */
   readonly latenessMs: readonly number[];

@@ -37,7 +37,7 @@ export class HostileConnection {
         resolve();
       });
     });
-    // Who breaks the protocol is cut off.
+    // A client that breaks the protocol is cut off.
     socket.on("error", () => undefined);
     socket.on("message", (data: Buffer) => {
       const answer: Answer = JSON.parse(data.toString("utf8"));
@@ -76,7 +76,7 @@ export class HostileConnection {
     this.#asked += 1;
     const asked = this.#asked;
     if (this.#socket.readyState === WebSocket.OPEN)
-      // It names no subscription, which is no fault of the connection.
+      // It names no subscription, which is not a fault of the connection.
       this.#socket.send(JSON.stringify({ op: "unsubscribe", id: `are you there ${asked}` }), () => undefined);
     await eventually(
       () => {

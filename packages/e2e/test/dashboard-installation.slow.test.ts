@@ -28,7 +28,7 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
 
   it("say what of a page is not current while a service hangs, and no longer when it answers again", async () => {
     const page = await dashboard.visit("/usage");
-    await page.getByText("No engine has told of a usage window yet.").waitFor();
+    await page.getByText("No engine has reported a usage window yet.").waitFor();
     const monitor = dashboard.world.fleet.processes().find(({ name }) => name === "monitor") ?? assert.fail();
     const line = page.getByText(/^What you see of .*limits and budgets.* is from \d\d:\d\d and cannot be read now\./);
     monitor.process.kill("SIGSTOP");
@@ -149,7 +149,7 @@ describe("the dashboard's pages of the installation in Chromium, against a whole
     await page.reload();
     await page.getByRole("row", { name: /a new disk is coming/ }).waitFor();
     await dashboard.press("End");
-    await dashboard.says("The silence of rule=disk-full has ended: people are told of its alerts again.");
+    await dashboard.says("The silence of rule=disk-full has ended: people are notified of its alerts again.");
     await page.getByText("There is no silence.").waitFor();
     await dashboard.press("Undo");
     await dashboard.says(/^rule=disk-full is silent until /);

@@ -126,8 +126,8 @@ describe("The marks of a block", () => {
 
   it("are refused when they are misspelt, give no reason, or cannot be kept", () => {
     const mark = (text: string, block = commands) => faults(`<!-- ${text} -->\n${block}`).join();
-    assert.match(mark("runs"), /p\.md:2: "<!-- runs -->" is no mark/);
-    assert.match(mark("not run: no"), /is no mark/);
+    assert.match(mark("runs"), /p\.md:2: "<!-- runs -->" is not a valid mark/);
+    assert.match(mark("not run: no"), /is not a valid mark/);
     assert.match(mark("run", "```yaml\na: 1\n```\n"), /a block of "yaml" cannot run/);
   });
 });

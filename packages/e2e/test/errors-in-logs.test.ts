@@ -47,7 +47,7 @@ function failures(redis: () => Redis, http: () => string): Readonly<Record<strin
     "node:url": () => new URL(`http://${CANARY}`),
     "node:assert": () => assert.equal(CANARY, ""),
     "fetch: a port that refuses": () => fetch(`http://127.0.0.1:1/${CANARY}`, { headers: { [CANARY]: "x" } }),
-    "fetch: an answer that is no JSON": async () => (await fetch(http())).json(),
+    "fetch: an answer that is not JSON": async () => (await fetch(http())).json(),
     "JSON.parse": () => JSON.parse(CANARY),
     BigInt: () => BigInt(CANARY),
     RegExp: () => new RegExp(`(${CANARY}`),

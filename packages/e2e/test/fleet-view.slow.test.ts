@@ -119,7 +119,7 @@ describe("the fleet as operators see it, with two monitors and two executors", f
     assert.equal((await slo("latency")).p95 !== undefined, true);
   });
 
-  it("shows a killed executor as late, then no more, and tells of each once", async () => {
+  it("shows a killed executor as late, then no more, and reports each once", async () => {
     const before = await told("executor-2");
     await world.fleet.kill9("executor", 1);
     await eventually(async () => {

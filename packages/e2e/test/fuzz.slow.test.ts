@@ -25,7 +25,7 @@ const SLOTS = 2;
 const MOST_GROWTH_MB = 10;
 
 /**
- * The limits at the door are not what this test is about. Traces and lines of each call would take most of the time.
+ * The gateway's limits are not what this test is about. Traces and lines of each call would take most of the time.
  * The bounds on waiting and ended tasks are low, so a fifth of the inputs reaches them. From then on the fleet has no
  * reason to use more memory, and growth is a leak.
  */

@@ -53,7 +53,7 @@ describe("The page of limits", () => {
     );
     assert.ok(named.length >= 20, "the settings were not found");
     for (const { row, setting, name } of named) {
-      assert.ok(setting, `${name} is no setting`);
+      assert.ok(setting, `${name} is not a setting`);
       for (const words of boundsOf(setting, row))
         assert.ok(row.includes(words), `${row} does not say ${words}: ${name}`);
     }

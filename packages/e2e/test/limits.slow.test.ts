@@ -48,7 +48,7 @@ describe("limits of a login, with the real Claude Code CLI at two executors and 
     const held = await Promise.all([1, 2, 3, 4, 5].map((n) => submit(`${first.marker} first ${n}`)));
     await stand(first, 5);
     const overloaded = await submit(`[[sim:529 times=3]] ${second.marker} overloaded`);
-    // It stays parked for some seconds only, so its log tells of it.
+    // It stays parked for some seconds only, so its log says so.
     let parked = false;
     for await (const entry of client.watch(overloaded, { signal: AbortSignal.timeout(90_000) })) {
       parked = entry.type === "state-changed" && entry.state === "PARKED";

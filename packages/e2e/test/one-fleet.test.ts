@@ -19,8 +19,8 @@ describe("one fleet for many suites", function () {
     fleet = await startWorld({
       engine: "scripted",
       nodeOptions: MEASURED,
-      // Suites are many callers, which fail to log in and leave calls, but they are no attack. On a busy machine, this
-      // process may rest for seconds between a connection and its first byte.
+      // Suites are many callers, which fail to log in and leave calls, but they are not an attack. On a busy machine,
+      // this process may rest for seconds between a connection and its first byte.
       env: { ...NO_LIMITS, CCSP_GATEWAY_ABANDONED_CALLS: "10000", CCSP_GATEWAY_HANDSHAKE_TIMEOUT: "10m" },
     });
   });

@@ -69,7 +69,7 @@ describe("The rules of deploy/prometheus in a real Prometheus", function () {
       );
     }, patient);
     await eventually(async () => assert.deepEqual(await firing(), []), patient);
-    // The monitor first: from then on, nobody but Prometheus can tell of the others.
+    // The monitor first: from then on, only Prometheus can report the others.
     for (const service of ["monitor", "notification", "executor", "gateway"] as const) {
       await fleet.terminate(service);
       await eventually(async () => {

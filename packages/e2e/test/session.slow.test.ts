@@ -187,7 +187,7 @@ describe("a lost login of the real CLI", function () {
       assert.equal(before?.proof, "run");
       await installation.kill();
 
-      // A run is refused. The queue closes the gate and tells of it.
+      // A run is refused. The queue closes the gate and reports it.
       installation.broken = true;
       let gate = installation.holdProbes();
       const tasks = [await client.submit({ prompt: "one" }), await client.submit({ prompt: "two" })];

@@ -27,7 +27,7 @@ export interface OpenFolder {
 
   /**
    * Opens a folder below this one. `path` is one name or more, with `/` between them. Undefined: there is none. Rejects
-   * with `FileRefused` if a component is no folder, for example a link to one.
+   * with `FileRefused` if a component is not a folder, for example a link to one.
    */
   folder(path: string): Promise<OpenFolder | undefined>;
 
@@ -61,7 +61,7 @@ export interface OpenFolder {
 
   /**
    * Removes a file, a link itself, or a folder with all that is in it, also where this user may not write and at any
-   * depth. Removes nothing outside this folder. It is no error if the name does not exist.
+   * depth. Removes nothing outside this folder. It is not an error if the name does not exist.
    */
   remove(name: string): Promise<void>;
 
@@ -114,7 +114,7 @@ export class FileRefused extends Error {
 
 /**
  * Opens a folder by an absolute path, without following a link at any component. Undefined: there is none. Rejects with
- * `FileRefused` if a component is no folder.
+ * `FileRefused` if a component is not a folder.
  */
 export async function openFolder(path: string): Promise<OpenFolder | undefined> {
   if (!path.startsWith("/")) throw new Error("the path of a folder has to be absolute");
@@ -157,7 +157,7 @@ export async function createBelow(folder: string, path: string, content: string 
 
 /**
  * Makes a folder that only this user can enter, by a path below the folder of a run, with the folders on that path. It
- * is no error if it exists.
+ * is not an error if it exists.
  */
 export async function makeFolderBelow(folder: string, path: string): Promise<void> {
   const made = await inFolder(openFolder(folder), (run) => inFolder(run.makeFolder(path), async () => true));
@@ -260,7 +260,7 @@ class HeldFolder implements OpenFolder {
     if (handle && stats && (stats.isFile() || stats.isDirectory()))
       return { kind: stats.isFile() ? "file" : "folder", fd: handle.fd, close: () => handle.close() };
     await handle?.close();
-    // By now it may be something else: then it is no link.
+    // By now it may be something else: then it is not a link.
     const target = stats?.isSymbolicLink() ? await readlink(path).catch(() => undefined) : undefined;
     return target === undefined ? undefined : { kind: "link", target };
   }

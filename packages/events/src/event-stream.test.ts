@@ -309,7 +309,7 @@ describe("event stream", () => {
     assert.deepEqual([value.account, value.labels, value.priority], ["", {}, Priority.UNSPECIFIED]);
   });
 
-  /** What a reader gets, and what it is told of as unknown. */
+  /** What a reader gets, and what is reported to it as unknown. */
   const read = (type: string, data: unknown) => {
     const unknown: UnknownValue[] = [];
     const fields = ["type", type, "time", "1", "data", JSON.stringify(data)];
@@ -331,7 +331,7 @@ describe("event stream", () => {
     assert.deepEqual([level, levelEnum], ["PARK_RUNNING", "EMERGENCY_LEVEL_PARK_RUNNING"]);
   });
 
-  it("keeps a word that this version does not know, never as another value, and tells of it", () => {
+  it("keeps a word that this version does not know, never as another value, and reports it", () => {
     assert.deepEqual(read("alert.firing", { severity: "page" }), {
       data: firing({ severity: "page" }),
       unknown: [{ field: "severity", value: "page" }],
@@ -357,7 +357,7 @@ describe("event stream", () => {
     assert.deepEqual(read("alert.firing", { severityEnum: null }), { data: firing({}), unknown: [] });
   });
 
-  it("is kept without the fields that do not fit, and tells of them without the keys of labels", () => {
+  it("is kept without the fields that do not fit, and reports them without the keys of labels", () => {
     assert.deepEqual(read("alert.firing", { rule: "r", value: "high", labels: { a: 1, b: 2, c: "d" } }), {
       data: firing({ rule: "r", labels: { c: "d" } }),
       unknown: [
@@ -369,7 +369,7 @@ describe("event stream", () => {
     for (const data of [[], 5]) assert.deepEqual(read("alert.firing", data).data, firing({}));
   });
 
-  it("tells of an unknown value of any enum in it", () => {
+  it("reports an unknown value of any enum in it", () => {
     const windows = [{ name: "w", state: "WINDOW_STATE_OPEN" }, { state: "WINDOW_STATE_AJAR" }];
     const { unknown } = read("task.failed", { error: { category: "ERROR_CATEGORY_ENNUI" }, priority: 77, windows });
     assert.deepEqual(unknown, [

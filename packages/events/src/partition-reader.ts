@@ -25,7 +25,7 @@ export interface PartitionReaderOptions {
   readonly reader: RedisClient;
   readonly handle: (event: Event, delivery: Delivery) => Promise<void>;
   readonly count: (outcome: Outcome) => void;
-  /** Is told of each enum value that this version does not know. */
+  /** Called for each enum value that this version does not know. */
   readonly tell: Tell;
   readonly log: Logger;
   readonly rule: Redelivery;

@@ -35,8 +35,8 @@ const OF_REDIS = /^\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ ([.*#-]) (.*)$/;
 const CONFIGURATION_FAULT = /^\*\*\* FATAL CONFIG FILE ERROR/;
 
 /**
- * Redis warns of the machine's settings at each start, so its first serious line is no reason: the last one is. A fault
- * in the configuration is not logged. It is printed in three lines after a title.
+ * Redis warns of the machine's settings at each start, so its first serious line is not a reason: the last one is. A
+ * fault in the configuration is not logged. It is printed in three lines after a title.
  */
 function endOfRedis(lines: readonly string[]): string | undefined {
   const title = lines.findIndex((line) => CONFIGURATION_FAULT.test(line));

@@ -12,7 +12,7 @@ export interface RedisUsers {
 
 const PASSWORDS = "passwords.json";
 
-/** What follows the name is no hash, so Redis refuses to start with the template itself. */
+/** What follows the name is not a hash, so Redis refuses to start with the template itself. */
 const LOGIN = /^(user (\S+) .*)#SHA256-OF-PASSWORD/gm;
 
 /**

@@ -16,7 +16,7 @@ export interface SuperviseOptions<P extends Supervisable> {
   readonly served?: (() => boolean) | undefined;
   /**
    * Called at each end that `stop` did not cause, with the wait before the next start. The wait is undefined if there
-   * is no next start.
+   * is not a next start.
    */
   readonly onEnd: (ending: Ending, restartInMs: number | undefined) => void;
 }

@@ -68,7 +68,7 @@ const KNOWN = {
   instance: ["fuzz-instance-0", "fuzz-instance-1"],
   version: ["1.0.0"],
   kind: ["fuzz.kind"],
-  dedup_key: ["fuzz-matter-0", "fuzz-matter-1"],
+  dedup_key: ["fuzz-incident-0", "fuzz-incident-1"],
   channel: ["file"],
   update_id: ["fuzz-update-0", "fuzz-update-1"],
   reason: ["because"],

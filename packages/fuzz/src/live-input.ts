@@ -202,7 +202,7 @@ function control(random: Random): Buffer {
   ])();
 }
 
-/** What is no frame of a client. */
+/** What is not a frame of a client. */
 function broken(random: Random): LiveInput {
   const { text, continuation } = OPCODE;
   const message = Buffer.from('{"op":"ping"}');

@@ -209,7 +209,7 @@ class MessageWriter {
 /** With its message, so that a value can be known for the field of one message alone. */
 const nameOf = ({ parent, name }: DescField): string => `${parent.name}.${name}`;
 
-/** A oneof of which nothing is chosen is refused mostly. */
+/** Most RPCs refuse a oneof without a chosen field. */
 const isVital = ({ name, oneof }: DescField): boolean => VITAL.has(name) || oneof !== undefined;
 
 function unknownField(writer: BinaryWriter, random: Random): void {

@@ -127,7 +127,7 @@ describe("A message from JSON", () => {
     assert.deepEqual(faultsOf(SUBMIT, { tasks }), [
       "tasks[1].request_id is not a text",
       "tasks[1].spec.promt is not a field of TaskSpec",
-      "tasks[1].spec.priority is none of UNSPECIFIED, URGENT, HIGH, NORMAL, LOW",
+      "tasks[1].spec.priority must be one of UNSPECIFIED, URGENT, HIGH, NORMAL, LOW",
       "tasks[1].spec.limits.turns is not a whole number from -2147483648 to 2147483647",
       "tasks[1].spec.limits.wall_time is not a duration, such as 3.5s",
     ]);

@@ -23,7 +23,7 @@ export class JsonFault extends Error {
 
 /** A request with more faults than this is not about the right message at all. */
 const MOST_FAULTS = 20;
-/** A name in a fault is cut to so many characters. */
+/** A name in a fault is cut to this many characters. */
 const MOST_NAME = 100;
 
 /**
@@ -36,8 +36,9 @@ const MOST_NAME = 100;
 export const fromJson = (typeName: string, json: unknown): object => read(typeName, json, undefined);
 
 /**
- * Is told of what `fromStoredJson` left out. `field` is as in JsonFieldFault. `value` is a value of an enum that this
- * version does not know, because a newer writer sent it, or it says what is wrong with the value, as in JsonFieldFault.
+ * Called for each value that `fromStoredJson` left out. `field` is as in JsonFieldFault. `value` is a value of an enum
+ * that this version does not know, because a newer writer sent it, or it says what is wrong with the value, as in
+ * JsonFieldFault.
  */
 export type TellUnknown = (field: string, value: string) => void;
 
@@ -145,7 +146,7 @@ class Reader {
       this.#tell(path, typeof json === "string" ? json : JSON.stringify(json));
       return UNRECOGNIZED;
     }
-    return this.#fault(path, `is none of ${[...enumNames(type).values()].join(", ")}`);
+    return this.#fault(path, `must be one of ${[...enumNames(type).values()].join(", ")}`);
   }
 
   #scalar(scalar: ScalarType, json: unknown, path: string): unknown {

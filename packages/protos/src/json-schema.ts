@@ -81,7 +81,7 @@ function scalarSchema(scalar: ScalarType, { strict = false }: SchemaOptions): Js
 }
 
 const ANY_DOUBLE: Json = { anyOf: [{ type: "number" }, { enum: ["NaN", "Infinity", "-Infinity"] }] };
-/** The scalars that are no integers. */
+/** The scalars that are not integers. */
 const SCALARS: ReadonlyMap<ScalarType, Json> = new Map([
   [ScalarType.BOOL, { type: "boolean" }],
   [ScalarType.STRING, { type: "string" }],

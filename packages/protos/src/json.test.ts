@@ -104,7 +104,7 @@ describe("The JSON form that is stored", () => {
     assert.deepEqual(fromStoredJson(COMPLETED, stored), TaskCompleted.fromPartial({ model: "m" }));
   });
 
-  it("may be of a newer release: its fields are skipped, and its values of an enum are told of", () => {
+  it("may be of a newer release: its fields are skipped, and its values of an enum are reported", () => {
     const told: string[] = [];
     const error = { category: "ERROR_CATEGORY_ENNUI", source: 77, mood: 1, message: "cut \ud83d" };
     const read = fromStoredJson("ccsp.task.v1.TaskError", error, (...unknown) => told.push(unknown.join(" ")));
@@ -112,7 +112,7 @@ describe("The JSON form that is stored", () => {
     assert.deepEqual(told, ["category ERROR_CATEGORY_ENNUI", "source 77"]);
   });
 
-  it("is read without the fields whose values do not fit, and each of them is told of", () => {
+  it("is read without the fields whose values do not fit, and each of them is reported", () => {
     const rest = { model: "m", subject: "s" };
     const DECIDED = "ccsp.event.v1.AdaptationDecided";
     const rows: [typeName: string, stored: object, same: object, told: string[]][] = [

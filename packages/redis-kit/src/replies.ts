@@ -1,4 +1,4 @@
-/** The reply as a list, or an empty one if it is none. */
+/** The reply as a list, or an empty list if it is something else. */
 export const asList = (reply: unknown): readonly unknown[] => (Array.isArray(reply) ? reply : []);
 
 /** A reply of names, each followed by its value, as XINFO gives it. */

@@ -18,7 +18,7 @@ const GOING_AWAY = 1001;
 export interface RestClient {
   /** A gateway that says that it is ready, or any if none does. Its turn comes after those of the others. */
   next(): string;
-  /** Resolves to the JSON of an answer. Rejects for a status that is none of success. */
+  /** Resolves to the JSON of an answer. Rejects for a status that is not a success. */
   ask(method: "GET" | "POST", path: string, body?: object, key?: string): Promise<unknown>;
   close(): Promise<void>;
 }

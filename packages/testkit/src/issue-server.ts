@@ -237,9 +237,9 @@ export async function startIssueServer(): Promise<IssueServer> {
 }
 
 function checked<T>(body: unknown, fields: readonly (keyof T)[]): T {
-  if (typeof body !== "object" || body === null) throw new Refused(422, "the body is no object");
+  if (typeof body !== "object" || body === null) throw new Refused(422, "the body is not an object");
   const unknown = Object.keys(body).find((key) => !fields.some((field) => field === key));
-  if (unknown !== undefined) throw new Refused(422, `${unknown} is no documented field`);
+  if (unknown !== undefined) throw new Refused(422, `${unknown} is not a documented field`);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its fields are those of the type
   return body as T;
 }

@@ -25,7 +25,7 @@ describe("work in turn", () => {
     assert.equal(ends.length, 2);
   });
 
-  it("tells of a failure only those whose turn it was", async () => {
+  it("reports a failure only to those whose turn it was", async () => {
     const { turn, ends } = gated();
     const first = turn();
     const second = turn();

@@ -152,7 +152,7 @@ network: { allow: [127.0.0.1] }
     }
   });
 
-  it("is ignored for the events of which nobody asks, and refused where it is no event of an issue", async () => {
+  it("is ignored for events that nobody needs, and refused where it is not an event of an issue", async () => {
     const event = closed("https://github.com/acme/ops/issues/1", "2026-01-31T09:00:03Z");
     for (const kind of ["ping", "issue_comment", "push"])
       assert.deepEqual(await deliver(event, { "x-github-event": kind }), { status: 202, outcome: "ignored" });

@@ -154,7 +154,7 @@ describe("the log of a task over the WebSocket", function () {
     await eventually(() => assert.deepEqual(texts(live, "1"), ["one", "two"]), PATIENCE);
   });
 
-  it("is refused without a task, at a place that is none, and to those who may not see it", async () => {
+  it("is refused without a task, at an invalid place, and to those who may not see it", async () => {
     const live = await as("ann");
     const faults: readonly (readonly [object, string])[] = [
       [{ topic: "log" }, "filter"],

@@ -433,12 +433,12 @@ describe("sign-in", function () {
         },
         () => new Promise((resolve) => void (rested = resolve)),
       );
-      const door = fastify();
-      await door.register(fastifyCookie);
-      door.decorate("sessionCookie", sessionCookie(false));
-      signIn(door, { guard: { admit: () => assert.fail() } }, { codes: createOneTimeCodes(redis.client), oidc });
+      const edge = fastify();
+      await edge.register(fastifyCookie);
+      edge.decorate("sessionCookie", sessionCookie(false));
+      signIn(edge, { guard: { admit: () => assert.fail() } }, { codes: createOneTimeCodes(redis.client), oidc });
       const begin = async () => {
-        const { statusCode, headers, body } = await door.inject("/session/oidc");
+        const { statusCode, headers, body } = await edge.inject("/session/oidc");
         return [statusCode, headers["content-type"], /does not answer now; try again/.test(body)];
       };
       const told = [503, "text/html; charset=utf-8", true];
@@ -455,7 +455,7 @@ describe("sign-in", function () {
         asked[1]?.writeHead(503).end();
         assert.deepEqual(await later, told);
       } finally {
-        await door.close();
+        await edge.close();
         away.close();
       }
     });

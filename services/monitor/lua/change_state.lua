@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- change_state: replace one entry of the monitor's state and tell of it, if nobody else has changed the entry.
+-- change_state: replace one entry of the monitor's state and report it, if nobody else has changed the entry.
 --
 -- KEYS  1 state   hash    name of the entry → its revision, a space, JSON
 --       2 events  stream  the events of partition 0

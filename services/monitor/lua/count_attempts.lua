@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- count_attempts: count ended attempts of one minute in their minute, hour and day, and tell of each, only once.
+-- count_attempts: count ended attempts of one minute in their minute, hour and day, and report each, only once.
 --
 -- KEYS  1 seen         set     ids of the counted attempts that ended on this day
 --       2 seenBefore   set     the same of the day before

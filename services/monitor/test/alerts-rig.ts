@@ -29,7 +29,7 @@ export interface AlertsRig {
   /** The run of a task of this engine failed for a reason that no rule knows. */
   fail(engine: string): Promise<unknown>;
   events(): Promise<readonly Event[]>;
-  /** What the stream tells of alerts of a rule: `firing e1`, `resolved e1`. */
+  /** What the stream reports of alerts of a rule: `firing e1`, `resolved e1`. */
   told(rule: string): Promise<readonly string[]>;
   close(): Promise<void>;
 }

@@ -14,7 +14,7 @@ describe("alerts of two replicas of monitor", function () {
   });
   after(() => rig.close());
 
-  it("are told of once when the replica that judges is killed meanwhile", async () => {
+  it("are reported once when the replica that judges is killed meanwhile", async () => {
     const [one, two] = [await rig.start("one"), await rig.start("two")];
     await one.client.putAlertRule({ rule: { ...RULE, name: "killed", threshold: 2 }, who: "ada" });
     const failTwice = async (engine: string) => {

@@ -26,7 +26,7 @@ describe("alerts", () => {
   });
   after(() => rig.close());
 
-  it("are told of once although two replicas judge at the same time, and a source that fails changes nothing", async () => {
+  it("are reported once although two replicas judge at the same time, and a source that fails changes nothing", async () => {
     let nowMs = Date.parse("2026-01-05T10:00Z");
     let [signals, away]: [readonly Signal[], boolean] = [[], false];
     const source = {
@@ -201,7 +201,7 @@ describe("alerts", () => {
     await eventually(async () => assert.deepEqual(await rig.told("old"), ["firing e", "resolved e"]));
   });
 
-  it("are not told of while a silence matches them, and are when it is deleted", async () => {
+  it("are not reported while a silence matches them, and are when it is deleted", async () => {
     const made = await client.silenceAlerts({
       matchers: [
         { label: "rule", value: "strange", negated: false },
@@ -288,7 +288,7 @@ describe("alerts", () => {
     assert.equal(await refused(client.deleteSilence({ id: "none" })), "SILENCE_NOT_FOUND ");
   });
 
-  it("are told of together when 200 begin at once", async () => {
+  it("are reported together when 200 begin at once", async () => {
     // No rule is there before each engine has its failure.
     const others = ["e1", "e2", "busy"].map((value) => ({ label: "engine", value, negated: true }));
     const rule = { ...RULE, name: "many", matchers: others, labels: { team: "core" } };

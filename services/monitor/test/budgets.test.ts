@@ -210,7 +210,7 @@ describe("budgets", () => {
     ]);
   });
 
-  it("begin anew at each period, and drop the counters of periods that are over", async () => {
+  it("begin again at each period, and drop the counters of periods that are over", async () => {
     const { clock, put, record, used, monitor } = world({ at: "2026-03-29T00:10:00Z" });
     await put({ name: "hour", period: BudgetPeriod.HOUR, timeZone: "Asia/Kolkata" });
     await put({ name: "day", timeZone: "Europe/Berlin" });
@@ -251,7 +251,7 @@ describe("budgets", () => {
     assert.equal(await redis.client.exists("ccsp:monitor:{0}:budgets"), 0);
   });
 
-  it("keep what was counted when the limit changes, and count anew for another holder", async () => {
+  it("keep what was counted when the limit changes, and count from 0 for another holder", async () => {
     const { clock, put, record } = world();
     await put({});
     clock.ms += 2 * MINUTE_MS;
@@ -261,7 +261,7 @@ describe("budgets", () => {
     assert.equal((await put({}))?.used, 4);
   });
 
-  it("tell of each share once in a period, also when two replicas evaluate, and of the largest when several are reached", async () => {
+  it("report each share once in a period, also when two replicas evaluate, and the largest when several are reached", async () => {
     const { clock, put, record, monitor, replica } = world();
     const other = replica();
     const turns = () => Promise.all([monitor.turn(), other.turn()]);

@@ -69,7 +69,7 @@ describe("the fleet as the monitor knows it", () => {
   const both = (work: (fleet: Fleet) => Promise<unknown>) => Promise.all([one, two].map(work));
   const healthAt = async (seconds: number) => (await two.list(at(seconds))).map(({ health }) => health);
 
-  it("tells of each change of an instance once, when two replicas look at the same time", async () => {
+  it("reports each change of an instance once, when two replicas look at the same time", async () => {
     await both((fleet) => fleet.hear(report(), at(1)));
     await both((fleet) => fleet.hear(report({ sequence: 2n, failing: [{ name: "queue", why: "down" }] }), at(31)));
     await both((fleet) => fleet.hear(report({ sequence: 3n }), at(61)));
@@ -133,7 +133,7 @@ describe("the fleet as the monitor knows it", () => {
     assert.deepEqual(await one.list(at(3_700)), []);
   });
 
-  it("counts and tells of a process that ended without a stop and runs again before it is late", async () => {
+  it("counts and reports a process that ended without a stop and runs again before it is late", async () => {
     const crashesAt = async (seconds: number) =>
       (await fleetSignals(two, async () => []).read(at(seconds))).flatMap(({ metric, value }) =>
         metric === "instance_crashes" ? [value] : [],
@@ -152,7 +152,7 @@ describe("the fleet as the monitor knows it", () => {
     assert.deepEqual([rule?.condition, rule?.threshold, rule?.fireAfterMs], [">=", 1, 0]);
   });
 
-  it("tells of an executor that crashed and came back under its id, also when its process has another name", async () => {
+  it("reports an executor that crashed and came back under its id, also when its process has another name", async () => {
     const toldAt = async (seconds: number) =>
       (await fleetSignals(two, async () => []).read(at(seconds))).flatMap(({ metric, labels, value }) =>
         metric === "instance_crashes" || (metric === "executor_lost" && value > 0)
@@ -274,7 +274,7 @@ describe("the fleet as the monitor knows it", () => {
     assert.deepEqual(await lostAt(4_000), lost(1));
     await one.sweep(at(5_000));
     assert.deepEqual(await lostAt(5_000), []);
-    // One alert tells of it: the rule of late instances leaves executors out.
+    // One alert reports it: the rule of late instances leaves executors out.
     const { matchers = [] } = DEFAULT_RULES.find(({ name }) => name === "instance-late") ?? {};
     const late = (service: string) => matches(matchers, { service, instance: "i" });
     assert.deepEqual([late("executor"), late("queue")], [false, true]);

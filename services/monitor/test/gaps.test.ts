@@ -127,7 +127,7 @@ describe("a gap in the events", () => {
     ].map((each) => ({ ...each, startTime: within, endTime: each.endTime && within }));
     await readOn(monitor);
     const counts = await monitor.total();
-    // Events told of the tasks 0 and 10. The records tell of two failures and a result, then of two, one and one failures.
+    // Events reported the tasks 0 and 10. The records have two failures and a result, then two, one and one failures.
     assert.deepEqual([counts?.runs, counts?.failed, counts?.withoutCost], [9, 6, 6]);
     assert.equal((await monitor.gaps.list(0))[0]?.state, "incomplete");
   });

@@ -278,7 +278,7 @@ describe("usage by the days of a time zone", function () {
       assert.deepEqual(await zonesOf("UTC"), ["UTC", "UTC", 0]);
     });
 
-    it("refuses a setting that is no time zone", () => {
+    it("refuses a setting that is not a time zone", () => {
       assert.equal(load({}, define).config.timeZone, "UTC");
       assert.equal(load({ CCSP_MONITOR_TIME_ZONE: "Asia/Tokyo" }, define).config.timeZone, "Asia/Tokyo");
       assert.throws(

@@ -147,7 +147,7 @@ describe("the usage store", function () {
       assert.equal(await store.record(run({ endTime: new Date(midnight + off) })), "repeat");
   });
 
-  it("tells of each counted attempt once, with what is unknown left out", async () => {
+  it("reports each counted attempt once, with what is unknown left out", async () => {
     const store = storeOf();
     await store.record(run({ costMicroUsd: 0 }));
     await store.record(run({ costMicroUsd: 0 }));

@@ -133,7 +133,7 @@ describe("usage windows", () => {
     assert.equal((await only(one)).window.resets, 1);
   });
 
-  it("keeps the newest word of a login whose runs end together, and tells of it, also with two replicas", async () => {
+  it("keeps the newest word of a login whose runs end together, and reports it, also with two replicas", async () => {
     const resetMs = START + LENGTH_MS;
     for (const replicas of [[replica()], [replica(), replica()]]) {
       await redis.client.flushall();
@@ -233,7 +233,7 @@ describe("usage windows", () => {
     assert.deepEqual([(await only(one)).window.state, (await only(one)).share], [undefined, undefined]);
   });
 
-  it("predicts when a window runs out from steady usage, and tells of it within the hour", async () => {
+  it("predicts when a window runs out from steady usage, and reports it within the hour", async () => {
     const one = replica();
     const resetMs = START + 6 * HOUR_MS;
     // 100 tokens in each five minutes, from an hour before the window on. It is full at 6,000: an hour is 1,200.

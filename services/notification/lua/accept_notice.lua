@@ -1,12 +1,13 @@
 #!lua flags=allow-oom
--- accept_notice: store a notice for the channels that get it, once, or count it as a repeat of an open matter.
+-- accept_notice: store a notice for the channels that get it, once, or count it as a repeat of an open incident.
 --
 -- KEYS  1 notices     hash    id → names of its channels, a line end, JSON
 --       2 deliveries  hash    "<channel> <id>" → JSON of the delivery
---       3 matters     hash    dedup key → JSON: whether it is open, its repeats, who was told, until when each channel is
---                             quiet, what channels keep of it, the order of its newest beginning and of its newest end
---       4 digests     zset    dedup keys with repeats, the score is when they are told of (ms)
---       5 ended       zset    dedup keys of matters that have ended or end by themselves, the score is when (ms)
+--       3 incidents   hash    dedup key → JSON: whether it is open, its repeats, which channels got its beginning,
+--                             until when each channel is quiet, what channels keep of it, the order of its newest
+--                             beginning and of its newest end
+--       4 digests     zset    dedup keys with repeats, the score is when they are reported (ms)
+--       5 ended       zset    dedup keys of incidents that have ended or end by themselves, the score is when (ms)
 --       6 accepted    zset    ids, the score is when they were accepted (ms)
 --       7 delivered   zset    "<channel> <id>" of accepted deliveries, also those of the release before
 --       8 waiting     zset    "<channel> <id>" of deliveries that wait, the score is when they were accepted (ms)
@@ -17,33 +18,34 @@
 --       2 id
 --       3 JSON of the notice
 --       4 dedup key, or ''
---       5 what it does to the matter: 'opens' | 'updates' | 'resolves'
---       6 when the matter ends by itself (ms), or ''
+--       5 what it does to the incident: 'opens' | 'updates' | 'resolves'
+--       6 when the incident ends by itself (ms), or ''
 --       7 '1' for a notice that ends the wait of its lane
---       8 '1' for a matter with an issue
+--       8 '1' for an incident with an issue
 --       9 first time between the messages of repeats (ms)
 --      10 how long ids are kept (ms)
---      11 number of ended matters to keep
+--      11 number of ended incidents to keep
 --      12 its place in the order of what happened (a text that sorts), or '' for a notice that comes in order
---      13 the place of the newest end of the matter that the caller knows of, or ''
+--      13 the place of the newest end of the incident that the caller knows of, or ''
 --      14 for each channel: its name; '-' | 'record' | 'told'; the earliest time of delivery (ms) or 0
 -- RETURN 'ok' | 'repeat' | 'counted' | 'late'
 -- NEEDS time_given (shared/clock), put_notice, put_digest, queues_from, whole (shared/put)
 --
--- A channel that records gets every notice. The others hear of each matter once: of its beginning, of changes, of the
--- number of repeats, and of its end. What updates or ends a matter goes to those who were told of its beginning.
+-- A channel that records gets every notice. The others get the beginning of each incident once, its changes, the number
+-- of its repeats, and its end. Updates and ends go to the channels that got the beginning.
 --
--- Notices may come in another order than that in which things happened. So the newest end is remembered, also that of a
--- matter whose beginning has not come. A beginning from before it is 'late', and so is one whose own end has passed: it
--- opens nothing, and only channels that record get it. An end from before the newest beginning ends nothing.
+-- Notices may come in another order than that in which things happened. So the newest end is remembered, even before
+-- the beginning of the incident has come. A beginning from before the newest end is 'late', and so is one whose own end
+-- has passed: it opens nothing, and only channels that record get it. An end from before the newest beginning ends
+-- nothing.
 
 local keys = {
   notices = KEYS[1], deliveries = KEYS[2], digests = KEYS[4], waiting = KEYS[8], left = KEYS[9], sequence = KEYS[10],
 }
-local matters, ended, accepted, delivered = KEYS[3], KEYS[5], KEYS[6], KEYS[7]
+local incidents, ended, accepted, delivered = KEYS[3], KEYS[5], KEYS[6], KEYS[7]
 local now, id, json, key, action = time_given(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local ends_at, urgent, issue = tonumber(ARGV[6]), ARGV[7] == '1', ARGV[8] == '1'
-local digest_ms, keep_ms, kept_matters = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local digest_ms, keep_ms, kept_incidents = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
 local place, known_end = ARGV[12], ARGV[13]
 
 local names, wanted, earliest = {}, {}, {}
@@ -59,12 +61,12 @@ if redis.call('ZADD', accepted, 'NX', whole(now), id) == 0 then
 end
 redis.call('ZREMRANGEBYSCORE', accepted, '-inf', '(' .. whole(now - keep_ms))
 
--- Forgets the oldest matters that have ended.
+-- Forgets the oldest incidents that have ended.
 local function forget()
-  local over = redis.call('ZCARD', ended) - kept_matters
+  local over = redis.call('ZCARD', ended) - kept_incidents
   if over > 0 then
     for _, old in ipairs(redis.call('ZRANGEBYSCORE', ended, '-inf', whole(now), 'LIMIT', 0, math.min(over, 100))) do
-      redis.call('HDEL', matters, old)
+      redis.call('HDEL', incidents, old)
       redis.call('ZREM', ended, old)
     end
   end
@@ -83,47 +85,47 @@ local function later(a, b)
   return a > b and a or b
 end
 
-local matter, quiet, late = nil, false, false
+local incident, quiet, late = nil, false, false
 if key ~= '' then
-  local stored = redis.call('HGET', matters, key)
-  matter = stored and cjson.decode(stored)
-  local open = matter and matter.open and (not matter.ends_at or matter.ends_at > now)
-  local began, newest_end = matter and matter.began or '', matter and matter.ended or ''
+  local stored = redis.call('HGET', incidents, key)
+  incident = stored and cjson.decode(stored)
+  local open = incident and incident.open and (not incident.ends_at or incident.ends_at > now)
+  local began, newest_end = incident and incident.began or '', incident and incident.ended or ''
   local over = place ~= '' and (place < newest_end or place < known_end)
   if action == 'opens' and (over or ends_at and ends_at <= now) then
     quiet, late = true, true
   elseif action == 'opens' and open then
     quiet = true
-    matter.count, matter.repeats = matter.count + 1, matter.repeats + 1
+    incident.count, incident.repeats = incident.count + 1, incident.repeats + 1
     if place == '' or place >= began then
-      matter.began, matter.ends_at = place, ends_at
+      incident.began, incident.ends_at = place, ends_at
       note_end()
     end
-    matter.quiet = {}
-    for name in pairs(matter.told) do
-      matter.quiet[name] = earliest[name]
+    incident.quiet = {}
+    for name in pairs(incident.told) do
+      incident.quiet[name] = earliest[name]
     end
-    if matter.repeats == 1 then
-      matter.since = now
-      redis.call('ZADD', keys.digests, whole(now + digest_ms * 2 ^ math.min(matter.digests, 6)), key)
+    if incident.repeats == 1 then
+      incident.since = now
+      redis.call('ZADD', keys.digests, whole(now + digest_ms * 2 ^ math.min(incident.digests, 6)), key)
     end
   elseif action == 'opens' then
-    local refs = matter and matter.refs or {}
-    local was_issue = matter and matter.issue or false
-    matter = { open = true, first = id, notice = json, count = 1, repeats = 0, digests = 0, since = now,
+    local refs = incident and incident.refs or {}
+    local was_issue = incident and incident.issue or false
+    incident = { open = true, first = id, notice = json, count = 1, repeats = 0, digests = 0, since = now,
       ends_at = ends_at, issue = issue or was_issue, told = {}, refs = refs, began = place, ended = newest_end }
     note_end()
-  elseif action == 'resolves' and matter and matter.open and place ~= '' and place < began then
+  elseif action == 'resolves' and incident and incident.open and place ~= '' and place < began then
     quiet = true
-    matter.ended = later(newest_end, place)
-  elseif action == 'resolves' and (matter or place ~= '') then
-    matter = matter or { open = false, issue = false, told = {}, refs = {} }
-    matter.ended = later(newest_end, place)
-    quiet = not matter.open
-    if open and matter.repeats > 0 then
-      put_digest(keys, queues, matter, key, now)
+    incident.ended = later(newest_end, place)
+  elseif action == 'resolves' and (incident or place ~= '') then
+    incident = incident or { open = false, issue = false, told = {}, refs = {} }
+    incident.ended = later(newest_end, place)
+    quiet = not incident.open
+    if open and incident.repeats > 0 then
+      put_digest(keys, queues, incident, key, now)
     end
-    matter.open = false
+    incident.open = false
     redis.call('ZREM', keys.digests, key)
     redis.call('ZADD', ended, whole(now), key)
     forget()
@@ -134,8 +136,8 @@ local to = {}
 for _, name in ipairs(names) do
   local mode = wanted[name]
   if mode ~= 'record' and action ~= 'opens' then
-    if matter then
-      mode = matter.told[name] and 'told' or '-'
+    if incident then
+      mode = incident.told[name] and 'told' or '-'
     elseif action == 'resolves' then
       mode = '-'
     end
@@ -143,15 +145,15 @@ for _, name in ipairs(names) do
   local had = redis.call('ZSCORE', delivered, name .. ' ' .. id)
   if not had and (mode == 'record' or mode == 'told' and not quiet) then
     to[#to + 1] = { name = name, due = earliest[name] }
-    if mode == 'told' and matter and action == 'opens' then
-      matter.told[name] = true
+    if mode == 'told' and incident and action == 'opens' then
+      incident.told[name] = true
     end
   end
 end
 if #to > 0 then
   put_notice(keys, queues, to, id, key, '{"notice":' .. json .. '}', now, urgent)
 end
-if matter then
-  redis.call('HSET', matters, key, cjson.encode(matter))
+if incident then
+  redis.call('HSET', incidents, key, cjson.encode(incident))
 end
 return late and 'late' or quiet and 'counted' or 'ok'

@@ -8,7 +8,7 @@
 --       4 claimed     zset  lanes that a worker has, the score is when its time is over (ms)
 --       5 notices     hash  id → names of its channels, a line end, JSON
 --       6 deliveries  hash  "<channel> <id>" → JSON of the delivery
---       7 matters     hash  dedup key → JSON
+--       7 incidents   hash  dedup key → JSON
 -- ARGV  1 now (ms), or '' for the clock of Redis
 --       2 channel
 --       3 the worker's token: another one for each claim
@@ -16,11 +16,11 @@
 --       5 most deliveries
 --       6 most deliveries in any minute, or 0
 --       7 failures in a row after which the channel is tried with one delivery at a time
--- RETURN time until a delivery may be due (ms), then for each one: member of order, notice, delivery, matter or ''
+-- RETURN time until a delivery may be due (ms), then for each one: member of order, notice, delivery, incident or ''
 -- NEEDS time_given (shared/clock), whole (shared/put)
 --
--- A lane has one worker at a time, so the notices of a matter are delivered one after the other. The lanes of a worker
--- that died become due again when its time is over.
+-- A lane has one worker at a time, so the notices of an incident are delivered one after the other. The lanes of a
+-- worker that died become due again when its time is over.
 -- A record counts its claims, and settle_delivery writes it without the count: a process that died left the rest.
 --
 -- The limit holds for any 60 s, and time is counted in seconds: what was given out leaves the count after 60 to 61 s.
@@ -70,11 +70,11 @@ for _, lane in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', whole(now), 'LIMI
     local json = cjson.encode(record)
     redis.call('HSET', KEYS[6], field, json)
     redis.call('ZADD', claimed, whole(now + lease_ms), lane)
-    local matter = record.key and record.key ~= '' and redis.call('HGET', KEYS[7], record.key)
+    local incident = record.key and record.key ~= '' and redis.call('HGET', KEYS[7], record.key)
     reply[#reply + 1] = member
     reply[#reply + 1] = redis.call('HGET', KEYS[5], id) or ''
     reply[#reply + 1] = json
-    reply[#reply + 1] = matter or ''
+    reply[#reply + 1] = incident or ''
   end
 end
 local given = (#reply - 1) / 4

@@ -7,7 +7,7 @@
 --       4 claimed     zset    lanes that a worker has
 --       5 notices     hash    id → names of its channels, a line end, JSON
 --       6 deliveries  hash    "<channel> <id>" → JSON of the delivery
---       7 matters     hash    dedup key → JSON
+--       7 incidents   hash    dedup key → JSON
 --       8 waiting     zset    "<channel> <id>" of deliveries that wait
 --       9 left        hash    id → number of channels that it still waits for
 --      10 done        zset    ids that wait for no channel, the score is when the last one ended (ms)
@@ -21,7 +21,7 @@
 --       5 'ok' | 'retry' | 'dead'
 --       6 JSON of the delivery now
 --       7 'retry': wait before the next attempt (ms)
---       8 what the channel keeps of the matter, or ''
+--       8 what the channel keeps of the incident, or ''
 --       9 wait before the next attempt of the whole channel (ms), or 0
 --      10 'ok' | 'failed' | 'same': what the attempt says of the channel
 --      11 'ok': kind of the notice
@@ -37,7 +37,7 @@
 -- A worker whose time was over may still say that the channel accepted the delivery: that is true. Everything else that
 -- it says is 'lost', because another worker has the delivery.
 
-local states, due, order, claimed, notices, deliveries, matters = unpack(KEYS, 1, 7)
+local states, due, order, claimed, notices, deliveries, incidents = unpack(KEYS, 1, 7)
 local waiting, left, done, dead, log, delivered = unpack(KEYS, 8, 13)
 local now, channel, member, token, outcome = time_given(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local kept, keep_ms = tonumber(ARGV[13]), tonumber(ARGV[14])
@@ -75,11 +75,11 @@ redis.call('HSET', deliveries, field, ARGV[6])
 redis.call('ZREM', claimed, lane)
 redis.call('ZREM', due, lane)
 if ARGV[8] ~= '' and record.key ~= '' then
-  local matter = redis.call('HGET', matters, record.key)
-  if matter then
-    matter = cjson.decode(matter)
-    matter.refs[channel] = ARGV[8]
-    redis.call('HSET', matters, record.key, cjson.encode(matter))
+  local incident = redis.call('HGET', incidents, record.key)
+  if incident then
+    incident = cjson.decode(incident)
+    incident.refs[channel] = ARGV[8]
+    redis.call('HSET', incidents, record.key, cjson.encode(incident))
   end
 end
 if outcome == 'retry' then

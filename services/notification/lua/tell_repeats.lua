@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
--- tell_repeats: put one notice into the queues for each matter whose repeats are to be told of now.
+-- tell_repeats: put one notice into the queues for each incident whose repeats are to be reported now.
 --
 -- KEYS  1 notices     hash    see accept_notice
 --       2 deliveries  hash
---       3 matters     hash
+--       3 incidents   hash
 --       4 digests     zset
 --       5 waiting     zset
 --       6 left        hash
@@ -11,10 +11,10 @@
 --       8 ...queues   zset
 -- ARGV  1 now (ms), or '' for the clock of Redis
 --       2 the channels
--- RETURN number of matters
+-- RETURN number of incidents
 -- NEEDS time_given (shared/clock), put_digest, queues_from, whole (shared/put)
 --
--- A second run finds the repeats told of and does nothing.
+-- A second run finds the repeats reported already, and does nothing.
 
 local keys = {
   notices = KEYS[1], deliveries = KEYS[2], digests = KEYS[4], waiting = KEYS[5], left = KEYS[6], sequence = KEYS[7],
@@ -25,9 +25,9 @@ local due = redis.call('ZRANGEBYSCORE', keys.digests, '-inf', whole(now), 'LIMIT
 for _, key in ipairs(due) do
   local stored = redis.call('HGET', KEYS[3], key)
   if stored then
-    local matter = cjson.decode(stored)
-    put_digest(keys, queues, matter, key, now)
-    redis.call('HSET', KEYS[3], key, cjson.encode(matter))
+    local incident = cjson.decode(stored)
+    put_digest(keys, queues, incident, key, now)
+    redis.call('HSET', KEYS[3], key, cjson.encode(incident))
   else
     redis.call('ZREM', keys.digests, key)
   end

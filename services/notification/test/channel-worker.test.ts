@@ -133,7 +133,7 @@ describe("the workers of channels", () => {
     for (const end of gate) end();
   });
 
-  it("keep a ref that a channel returns, but none that is long, and tell of what was not delivered", async () => {
+  it("keep a ref that a channel returns, but no long one, and report what was not delivered", async () => {
     const refs: (string | undefined)[] = [];
     const answers = [{ ref: "r".repeat(1_025) }, { ref: "7", missed: "bob (550)" }, {}];
     const opens = open("good", async ({ ref: before }) => {
@@ -167,7 +167,7 @@ describe("the workers of channels", () => {
       assert.deepEqual([delivery?.state, delivery?.attempts.map((each) => each.cause)], ["dead", [cause]]);
     });
     await eventually(() => assert.deepEqual(sent, ["fine"]));
-    // A person's retry begins anew.
+    // A person's retry begins from the start.
     await store.retry("good", "bad");
     await eventually(() => assert.deepEqual(sent, ["fine", "bad"]));
   });

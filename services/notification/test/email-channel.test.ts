@@ -74,7 +74,7 @@ describe("the e-mail channel", () => {
   const deliver = async (channel: Channel, message: Message) =>
     (await channel.deliver(message, AbortSignal.timeout(10_000))) ?? {};
 
-  it("sends a mail as text and HTML, and the mails of a matter as one thread", async () => {
+  it("sends a mail as text and HTML, and the mails of an incident as one thread", async () => {
     const channel = await open({ to: ["a@example.com", "b@example.com"], subjectPrefix: "[prod] " });
     const { ref } = await deliver(channel, testMessage());
     await deliver(

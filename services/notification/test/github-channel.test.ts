@@ -51,7 +51,7 @@ describe("the GitHub channel", () => {
   const change = (id: string, given: Parameters<typeof testMessage>[0] = {}, ref?: string) =>
     testMessage({ id, kind: "session.recovered", action: "updates", ...given }, { id, ref });
 
-  it("opens an issue, comments on changes, closes it at the end, and opens it again when it begins anew", async () => {
+  it("opens an issue, comments on changes, closes it at the end, and reopens it when the incident begins again", async () => {
     const ref = await deliver(begin());
     assert.equal(ref, "1");
     const [issue] = server.issues;
@@ -83,7 +83,7 @@ describe("the GitHub channel", () => {
     channel = await open();
     assert.equal(await deliver(testMessage({ id: "later" }, { id: "later" })), "1");
     assert.deepEqual([server.issues.length, texts(1).length], [1, 1]);
-    // A person has closed it, and the monitor's key is new: another matter has its own issue.
+    // A person has closed it, and the monitor's key is new: another incident has its own issue.
     assert.equal(await deliver(testMessage({ id: "x", dedupKey: "other" }, { id: "x" })), "2");
   });
 

@@ -79,7 +79,7 @@ describe("events that come late", () => {
       ),
     );
 
-  it("tell people of the next pause after a replica died with the beginning of the last one", async () => {
+  it("report the next pause after a replica died with the beginning of the last one", async () => {
     await startReplica("dies", { before: () => new Promise(() => undefined) });
     await publish(closed("all"));
     await eventually(async () =>
@@ -89,13 +89,13 @@ describe("events that come late", () => {
     await startReplica("lives");
     await publish(opened("all"));
     await recorded(2);
-    assert.deepEqual([await told(), (await store.matter("gate/all"))?.open], [[], false]);
+    assert.deepEqual([await told(), (await store.incident("gate/all"))?.open], [[], false]);
     await publish(closed("all"));
     await recorded(3);
     assert.deepEqual(await told(), ["gate.closed all"]);
   });
 
-  it("tell people what is true now after a long outage: of a pause that goes on, not of one that has ended", async () => {
+  it("report what is true now after a long outage: a pause that goes on, and not one that has ended", async () => {
     const hourAgo = Date.now() - 3_600_000;
     await publish(closed("engine/a"), `${hourAgo}-0`);
     await publish(closed("engine/b"), `${hourAgo}-1`);
@@ -109,7 +109,7 @@ describe("events that come late", () => {
     await others.exec();
     await publish(opened("engine/a"), `${hourAgo + 1_000}-0`);
     await startReplica("one");
-    await eventually(async () => assert.equal((await store.matter("gate/engine/a"))?.open, false));
+    await eventually(async () => assert.equal((await store.incident("gate/engine/a"))?.open, false));
     assert.deepEqual((await told()).sort(), ["gate.closed engine/b"]);
   });
 });

@@ -101,7 +101,7 @@ describe("the store of notices", () => {
     assert.deepEqual([await drain("file"), await drain("ops")], [[], ["0:7-0"]]);
   });
 
-  it("delivers the notices of a matter one after the other, and others meanwhile", async () => {
+  it("delivers the notices of an incident one after the other, and others meanwhile", async () => {
     const dedupKey = "m";
     await store.accept(notice("1", { dedupKey }), to("ops"));
     await store.accept(notice("2", { dedupKey, action: "updates" }), to("ops"));
@@ -130,7 +130,7 @@ describe("the store of notices", () => {
     assert.equal(await succeed(next), "repeat");
   });
 
-  it("counts the repeats of an open matter, tells of them once when it is time, and of the end", async () => {
+  it("counts the repeats of an open incident, reports them once when it is time, and the end", async () => {
     const dedupKey = "m";
     await store.accept(notice("first", { dedupKey }), to("file", "ops"));
     for (let at = 0; at < 50; at++)
@@ -143,12 +143,12 @@ describe("the store of notices", () => {
     assert.equal(await store.accept(notice("end 2", { dedupKey, action: "resolves" }), to("file", "ops")), "counted");
     assert.deepEqual(await drain("ops"), ["first", "first/repeats/1 x50", "end"]);
     assert.equal((await drain("file")).length, 53, "a channel that records gets each notice by itself");
-    // The matter can begin again.
+    // The incident can begin again.
     assert.equal(await store.accept(notice("new", { dedupKey }), to("ops")), "ok");
     assert.deepEqual(await drain("ops"), ["new"]);
   });
 
-  it("tells of the repeats before the end when the matter ends early", async () => {
+  it("reports the repeats before the end when the incident ends early", async () => {
     const dedupKey = "m";
     await store.accept(notice("first", { dedupKey }), to("ops"));
     for (const id of ["2", "3"]) await store.accept(notice(id, { dedupKey }), to("ops"));
@@ -158,7 +158,7 @@ describe("the store of notices", () => {
     assert.deepEqual(await drain("ops"), ["first", "first/repeats/1 x2", "end"]);
   });
 
-  it("tells of an end those who were told of the beginning, and nobody of an end without a beginning", async () => {
+  it("reports an end to those who got the beginning, and an end without a beginning to nobody", async () => {
     await store.accept(notice("begin", { dedupKey: "m" }), to("hook"));
     await store.accept(notice("end", { dedupKey: "m", action: "resolves" }), to("ops"));
     await store.accept(notice("strange", { dedupKey: "n", action: "resolves" }), to("file", "ops", "hook"));
@@ -168,7 +168,7 @@ describe("the store of notices", () => {
     );
   });
 
-  it("begins a matter anew after the time at which it ends by itself", async () => {
+  it("begins an incident again after the time at which it ends by itself", async () => {
     const given = { dedupKey: "gate", endTime: new Date(nowMs + HOUR) };
     await store.accept(notice("1", given), to("ops"));
     nowMs += HOUR;
@@ -185,17 +185,17 @@ describe("the store of notices", () => {
       return store.accept(made, to("file", "ops"), { place: placeOf(`1700000000000-${at}`) });
     };
 
-    it("leaves no pause open that has ended, and tells of the next one, in each order of arrival", async () => {
+    it("leaves no pause open that has ended, and reports the next one, in each order of arrival", async () => {
       for (const [at, order] of permutations(Object.entries(happened)).entries()) {
         await redis.client.flushall();
         for (const [id, place] of order) await come(id, place);
         const said = order.map(([id]) => id).join(", ");
-        assert.equal((await store.matter(key))?.open, false, said);
+        assert.equal((await store.incident(key))?.open, false, said);
         const told = await drain("ops");
         assert.equal(await come(`closed ${at}`, 10), "ok", said);
         assert.deepEqual(await drain("ops"), [`closed ${at}`], said);
         const news = told.filter((id) => !id.includes("/repeats/"));
-        assert.deepEqual(news, [...news].sort(byPlace), `told of in the order in which it happened: ${said}`);
+        assert.deepEqual(news, [...news].sort(byPlace), `reported in the order in which it happened: ${said}`);
         assert.deepEqual((await drain("file")).sort(), [...Object.keys(happened), `closed ${at}`].sort());
       }
     });
@@ -204,23 +204,23 @@ describe("the store of notices", () => {
       await come("closed", 1);
       await come("closed again", 3);
       assert.equal(await come("opened", 2), "counted");
-      assert.equal((await store.matter(key))?.open, true);
+      assert.equal((await store.incident(key))?.open, true);
       await come("opened again", 4);
       assert.deepEqual(await drain("ops"), ["closed", "closed/repeats/1 x1", "opened again"]);
     });
 
-    it("tells nobody of a beginning whose own end has passed, or whose end is known from elsewhere", async () => {
+    it("reports no beginning whose own end has passed, or whose end is known from elsewhere", async () => {
       assert.equal(await come("closed", 1, { endTime: new Date(nowMs) }), "late");
       const order = { place: placeOf("1700000000000-3"), newestEnd: placeOf("1700000000000-4") };
       assert.equal(await store.accept(notice("closed again", { dedupKey: key }), to("file", "ops"), order), "late");
       assert.deepEqual([await drain("ops"), await drain("file")], [[], ["closed", "closed again"]]);
-      assert.equal(await store.matter(key), undefined);
+      assert.equal(await store.incident(key), undefined);
     });
 
-    it("ends a matter that was stored before matters had an order", async () => {
+    it("ends an incident that was stored before incidents had an order", async () => {
       await come("closed", 1);
-      const stored = JSON.parse((await redis.client.hget(KEYS.matters, key)) ?? "{}");
-      await redis.client.hset(KEYS.matters, key, JSON.stringify({ ...stored, began: undefined }));
+      const stored = JSON.parse((await redis.client.hget(KEYS.incidents, key)) ?? "{}");
+      await redis.client.hset(KEYS.incidents, key, JSON.stringify({ ...stored, began: undefined }));
       assert.equal(await come("opened", 2), "ok");
       assert.equal(await come("closed again", 3), "ok");
       assert.deepEqual(await drain("ops"), ["closed", "opened", "closed again"]);
@@ -232,14 +232,14 @@ describe("the store of notices", () => {
         nowMs += 1;
         await come(`opened ${at}`, at, { dedupKey: `alert/${at}` });
       }
-      assert.equal(await redis.client.hlen(KEYS.matters), 3);
+      assert.equal(await redis.client.hlen(KEYS.incidents), 3);
       assert.equal(await come("firing", 19, { dedupKey: "alert/20" }), "late");
     });
 
     const byPlace = (a: string, b: string) => Object.keys(happened).indexOf(a) - Object.keys(happened).indexOf(b);
   });
 
-  it("forgets the oldest matters that ended by themselves, as those that were resolved, and none that goes on", async () => {
+  it("forgets the oldest incidents that ended by themselves or were resolved, and none that goes on", async () => {
     store = open(3);
     const begin = (id: string, dedupKey: string, endTime?: Date) =>
       store.accept(notice(id, { dedupKey, ...(endTime && { endTime }) }), to("ops"));
@@ -249,12 +249,15 @@ describe("the store of notices", () => {
       await begin(`${hour}`, `hour ${hour}`, new Date(nowMs + HOUR));
       nowMs += HOUR;
     }
-    assert.ok((await redis.client.hlen(KEYS.matters)) <= 6, "three that have ended, the last one, and two that go on");
+    assert.ok(
+      (await redis.client.hlen(KEYS.incidents)) <= 6,
+      "three that have ended, the last one, and two that go on",
+    );
     assert.equal(await begin("again", "month", new Date(nowMs + 650 * HOUR)), "counted");
     assert.equal(await begin("again2", "no end"), "counted");
   });
 
-  it("tells of repeats in the quiet hours of a channel when these end", async () => {
+  it("reports repeats from the quiet hours of a channel when these end", async () => {
     const quiet = (until: number): Route[] => [{ channel: "ops", mode: "told", notBefore: new Date(until) }];
     await store.accept(notice("first", { dedupKey: "m" }), to("ops", "hook"));
     assert.deepEqual([await drain("ops"), await drain("hook")], [["first"], ["first"]]);
@@ -390,7 +393,7 @@ describe("the store of notices", () => {
     assert.equal(given.length, 4 * 6);
   });
 
-  it("holds a notice back until its time, and lets a critical one of the same matter end the wait", async () => {
+  it("holds a notice back until its time, and lets a critical one of the same incident end the wait", async () => {
     const dedupKey = "m";
     const held = to("ops").map((route) => ({ ...route, notBefore: new Date(nowMs + HOUR) }));
     await store.accept(notice("low", { dedupKey }), held);

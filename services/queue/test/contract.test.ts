@@ -529,7 +529,7 @@ function contract(
     await refused(client.sync(syncRequest({ sequence: 2n ** 53n })), status.INVALID_ARGUMENT, "INVALID_FIELD");
   });
 
-  it("names no address of an executor of an earlier release, and refuses what is no address", async () => {
+  it("names no address of an executor of an earlier release, and refuses what is not an address", async () => {
     await client.sync(syncRequest({ address: "" }));
     assert.equal((await client.getStatus({})).executors[0]?.address, "");
     await client.sync(syncRequest({ sequence: 2n, address: "[fd00::7]:3002" }));

@@ -154,7 +154,7 @@ function limits({ twice }: WorldOptions): void {
       }
     });
 
-    it("are told of no second time when the monitor has paused the account of a refused login meanwhile", async () => {
+    it("are not reported a second time when the monitor has paused the account of a refused login meanwhile", async () => {
       const login = scopes.account("claude-code", "team");
       await add();
       const [leased = assert.fail()] = await take(1, { account: "team" });

@@ -240,7 +240,7 @@ describe("a task that opts in to cached answers", () => {
     assert.equal((await enqueue(one.client, oldEnough)).state, TaskState.SUCCEEDED);
   });
 
-  it("is run again after a failure, which is no answer", async () => {
+  it("is run again after a failure, which is not an answer", async () => {
     const one = await inMemory();
     await enqueue(one.client, opted());
     const { leases } = await one.client.sync(syncRequest({ sequence: ++sequence, bootId: `boot-${sequence}` }));

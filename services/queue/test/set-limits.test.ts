@@ -205,7 +205,7 @@ describe("limits that are set while the queue runs", () => {
       const good = weight("weight/class/low", 3);
       assert.match(
         await faultOf(asked([good, weight("weight/class/urgent", 3)])),
-        /^changes\[1\]\.name: .* is no limit/,
+        /^changes\[1\]\.name: .* is not a limit/,
       );
       assert.match(await faultOf(asked([rate("rate/engine/none", 1, 1)])), /with an engine of claude-code/);
       assert.match(

@@ -8,7 +8,7 @@ import { eventually } from "@ccsp/testkit";
 import { queueService } from "../src/index.js";
 import { log } from "./world.js";
 
-/** Only a test of an overload sets other values: a busy machine is no reason to refuse the calls of the others. */
+/** Only a test of an overload sets other values: a busy machine is not a reason to refuse the calls of the others. */
 const NEVER_OVERLOADED = { CCSP_QUEUE_OVERLOAD_LOOP_DELAY: "10m", CCSP_QUEUE_OVERLOAD_CALL: "10m" };
 
 /** Starts the whole service in this process, as a replica over the Redis at this URL, and a client of it. */

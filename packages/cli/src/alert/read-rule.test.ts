@@ -35,8 +35,8 @@ describe("a rule in a file", () => {
   it("is refused with the field that is wrong", async () => {
     const refused = (text: string, why: RegExp) => assert.rejects(readRule(text, "--file x"), why);
     await refused("[", /--file x: Flow sequence/);
-    await refused("just text", /it is no rule/);
-    await refused("colour: red", /colour is no field of a rule; they are name, metric, /);
+    await refused("just text", /it is not a rule/);
+    await refused("colour: red", /colour is not a field of a rule; the fields are name, metric, /);
     await refused("threshold: high", /threshold has a wrong value: "high"/);
     await refused("condition: ABOUT", /condition has a wrong value/);
     await refused("fireAfter: soon", /fireAfter has a wrong value/);

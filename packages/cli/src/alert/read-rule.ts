@@ -65,12 +65,12 @@ export async function readRule(text: string, from: string): Promise<Partial<Aler
       throw wrong(from, error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error));
     }
   })();
-  if (!isFields(document)) throw wrong(from, "it is no rule");
+  if (!isFields(document)) throw wrong(from, "it is not a rule");
   const rule = isFields(document["rule"]) ? document["rule"] : document;
   const fields = Object.entries(rule).map(([name, value]) => {
     const read = Object.entries(READ).find(([known]) => known === name)?.[1];
     if (read === undefined)
-      throw wrong(from, `${name} is no field of a rule; they are ${Object.keys(READ).join(", ")}`);
+      throw wrong(from, `${name} is not a field of a rule; the fields are ${Object.keys(READ).join(", ")}`);
     const found = read(value);
     if (found === undefined) throw wrong(from, `${name} has a wrong value: ${JSON.stringify(value)}`);
     return [name, found] as const;

@@ -10,7 +10,7 @@ import { ADAPTATION_COLUMNS, adaptationRows } from "../tables/adaptation.js";
 
 const MODES: Readonly<Record<number, string>> = {
   [AdaptationMode.OFF]: "adaptation is off: the monitor changes nothing (CCSP_MONITOR_ADAPTATION)",
-  [AdaptationMode.DRY_RUN]: "adaptation runs dry: the monitor tells its decisions and changes nothing",
+  [AdaptationMode.DRY_RUN]: "adaptation is a dry run: the monitor reports its decisions and changes nothing",
   [AdaptationMode.ON]: "adaptation is on: the monitor slows work down before a limit is reached",
 };
 

@@ -92,7 +92,7 @@ function putCommand(io: Io): Command {
     .option("--summary <text>", "one line; {value}, {threshold} and {LABEL} are filled in", someText)
     .option("--what-to-do <text>", "what a person should do")
     .option("--label <key=value>", "a label of its alerts, may be repeated", label)
-    .option("--channel <name>", "who is told, may be repeated (default: as notification decides)", repeated)
+    .option("--channel <name>", "who is notified, may be repeated (default: as notification decides)", repeated)
     .option("--disabled", "switch the rule off")
     .option("--enabled", "switch the rule on again")
     .option("--file <path>", "read the rule from this file, as -o yaml or -o json prints it");
@@ -172,14 +172,14 @@ function deleteCommand(io: Io): Command {
 
 function testCommand(io: Io): Command {
   const command = new Command("test")
-    .description("tell of an alert of a rule and of its end, as a test")
+    .description("send the notices of an alert of a rule and of its end, as a test")
     .argument("<name>");
   return withConnection(command, FORMATS)
     .addHelpText(
       "after",
       `
-People are told as if it had happened, with the label test=true, also while a
-silence holds. Needs the scope monitor:manage.
+People are notified as if it had happened, with the label test=true, also
+during a silence. Needs the scope monitor:manage.
 
 Example:
   ccsp alert test usage-95`,
@@ -191,7 +191,7 @@ Example:
       await showOne(io, options, {
         json,
         name: alert.id,
-        lines: () => [`told: ${alert.summary}`, "and that it ended"],
+        lines: () => [`sent: ${alert.summary}`, "and its end"],
       });
     });
 }

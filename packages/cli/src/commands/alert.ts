@@ -71,7 +71,7 @@ async function* allAlerts(gateway: Operator, states: AlertState[], rule: string)
 
 function silenceCommand(io: Io): Command {
   const command = new Command("silence")
-    .description("tell nobody of some alerts for a time; they are still listed")
+    .description("notify nobody of some alerts for a time; they are still listed")
     .requiredOption("--match <label=value>", "alerts with this label, rule or severity; may be repeated", matcher)
     .requiredOption("--for <time>", "how long, such as 2h, from 1m to 90d", durationMs)
     .requiredOption("--why <text>", "why");
@@ -79,8 +79,9 @@ function silenceCommand(io: Io): Command {
     .addHelpText(
       "after",
       `
-An alert has to match all of them. One that still fires when the silence ends
-is told of then. Needs the scope monitor:manage.
+An alert has to match all of them. If it still fires when the silence ends,
+people are notified then. If they were notified of an alert before, they are
+also notified when it ends. Needs the scope monitor:manage.
 
 Examples:
   ccsp alert silence --match rule=disk-full --for 2h --why "disk is replaced"

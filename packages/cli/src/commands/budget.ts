@@ -57,10 +57,12 @@ function setCommand(io: Io): Command {
     .option("--engine <name>", "limit the usage of all tasks of this engine", someText)
     .option("--account <engine/name>", "limit the usage with this account; new tasks wait (--park)", account)
     .option("--everybody", "limit the usage of all agents together")
-    .option("--usd <amount>", "at most so many US dollars; runs of unknown cost do not count", number)
-    .option("--tokens <number>", "at most so many tokens: input, output and cache", number)
-    .option("--requests <number>", "at most so many runs; failed attempts count", number)
-    .addOption(new Option("--per <period>", "how often it begins anew").choices(Object.keys(PERIODS)).default("day"))
+    .option("--usd <amount>", "limit in US dollars; runs of unknown cost do not count", number)
+    .option("--tokens <number>", "limit in tokens: input, output and cache", number)
+    .option("--requests <number>", "limit in runs; failed attempts count", number)
+    .addOption(
+      new Option("--per <period>", "how often a new period begins").choices(Object.keys(PERIODS)).default("day"),
+    )
     .option(
       "--time-zone <name>",
       "IANA name of the zone in which its periods begin, such as Europe/Berlin (default: UTC)",

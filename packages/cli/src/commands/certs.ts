@@ -197,10 +197,13 @@ const SERVICE_NAME = /^[a-z][a-z0-9-]{0,62}$/;
 function nameOf(name: string, isOperator: boolean): CertificateName {
   if (isOperator) {
     if (AGENT_ID.test(name) && !/^\.+$/.test(name)) return { kind: "operator", name };
-    throw new CliError(EXIT.usage, `'${name}' is no name of an operator: 1 to 128 of A-Z a-z 0-9 . _ @ -`);
+    throw new CliError(EXIT.usage, `'${name}' is not an operator's name (1 to 128 of A-Z a-z 0-9 . _ @ -)`);
   }
   if (SERVICE_NAME.test(name) && name !== "operators") return { kind: "service", name };
-  throw new CliError(EXIT.usage, `'${name}' is no name of a service: a-z, then a-z 0-9 -; for a person add --operator`);
+  throw new CliError(
+    EXIT.usage,
+    `'${name}' is not a service name (a letter, then a-z 0-9 -); for a person, add --operator`,
+  );
 }
 
 function host(value: string, before: readonly string[] = []): readonly string[] {

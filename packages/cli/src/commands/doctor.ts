@@ -104,7 +104,7 @@ function sayRemedies(io: Io, findings: readonly Finding[]): void {
 
 function service(value: string, before: readonly ServiceName[] = []): readonly ServiceName[] {
   const found = SERVICES.find((each) => each === value);
-  if (found === undefined) throw new InvalidArgumentError(`It is none of ${SERVICES.join(", ")}.`);
+  if (found === undefined) throw new InvalidArgumentError(`It must be one of ${SERVICES.join(", ")}.`);
   return [...before, found];
 }
 

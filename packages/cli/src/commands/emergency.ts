@@ -125,6 +125,6 @@ function resumeCommand(io: Io): Command {
 
 function level(name: string): EmergencyLevel {
   const found = LEVELS[name];
-  if (found === undefined) throw new InvalidArgumentError(`It is none of ${Object.keys(LEVELS).join(", ")}.`);
+  if (found === undefined) throw new InvalidArgumentError(`It must be one of ${Object.keys(LEVELS).join(", ")}.`);
   return found;
 }

@@ -80,7 +80,11 @@ function tailCommand(io: Io): Command {
           if (!found) throw new CliError(EXIT.notFound, `no executor runs ${named} now`);
           if (others.length > 0) {
             const ids = [found, ...others].map(({ run }) => run.taskId);
-            throw new CliError(EXIT.usage, `${named} is the end of ${ids.length} ids; write more of the id:`, ids);
+            throw new CliError(
+              EXIT.usage,
+              `${named} matches the end of ${ids.length} task ids; give more characters:`,
+              ids,
+            );
           }
           const { executorId, run } = found;
           for await (const { text, gap } of gateway.tailRun({ executorId, taskId: run.taskId }, { signal })) {

@@ -26,8 +26,8 @@ export function usageWindowsCommand(io: Io): Command {
     .addHelpText(
       "after",
       `
-"about" marks a share that is an estimate: the engine did not tell it, or not
-since CCSP used more. Engines tell of windows at the end of a run. UNKNOWN:
+"about" marks a share that is an estimate: the engine did not report it, or not
+since CCSP used more. Engines report windows at the end of a run. UNKNOWN:
 the window has turned since. -o wide also shows what CCSP used since the
 window began, and why it is unknown when it runs out. Needs the scope
 monitor:read.
@@ -44,7 +44,7 @@ Examples:
           json: (window) => messageJson("ccsp.monitor.v1.UsageWindow", window),
           name: (window) => `${window.engine}/${window.account}/${window.name}`,
           columns: windowColumns(new Date()),
-          empty: "no engine has told of a usage window: logins of a subscription do, at the end of each run",
+          empty: "no engine has reported a usage window: logins of a subscription do, at the end of each run",
         });
       });
     });

@@ -67,7 +67,7 @@ async function trusted(caFile: string | undefined): Promise<Gateway["tls"]> {
   const pem = Buffer.from(await readInputFile("--ca-file", caFile)).toString();
   if (pem.includes("-----BEGIN CERTIFICATE-----")) return { caFile };
   // Node ignores what it cannot read, and then trusts nobody.
-  throw new CliError(EXIT.usage, `--ca-file ${caFile}: it is no list of certificates in PEM`);
+  throw new CliError(EXIT.usage, `--ca-file ${caFile}: it is not a list of certificates in PEM`);
 }
 
 /** Opens a client for agents' calls, passes it to `use`, and closes it. */
@@ -113,7 +113,7 @@ export async function localFleet({ env }: Io): Promise<FleetState> {
 
 /**
  * The fleet of this user that runs with a gateway at this address, as the file of the fleet writes it. Undefined when
- * another program may have the address. So `localhost` is none: on `[::1]` another user may listen.
+ * another program may have the address. So `localhost` does not count: on `[::1]` another user may listen.
  */
 export async function fleetAt({ env }: Io, gateway: string): Promise<FleetState | undefined> {
   if (!/^(127\.0\.0\.1|ipv4):/.test(gateway)) return undefined;

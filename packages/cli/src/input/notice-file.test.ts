@@ -25,8 +25,8 @@ describe("a file with a notice", () => {
 
   it("is refused with the name of what is not known", async () => {
     await assert.rejects(read({ kind: "x", severty: "info" }), /holds no notice: severty is not a field of Notice/);
-    await assert.rejects(read({ kind: "x", severity: "awful" }), /severity is none of UNSPECIFIED, INFO/);
-    await assert.rejects(read([]), /it is no JSON object/);
+    await assert.rejects(read({ kind: "x", severity: "awful" }), /severity must be one of UNSPECIFIED, INFO/);
+    await assert.rejects(read([]), /it is not a JSON object/);
   });
 
   it("is refused with a number that no known severity or action has", async () => {

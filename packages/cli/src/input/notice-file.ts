@@ -8,7 +8,7 @@ export async function noticeIn(path: string): Promise<Notice> {
   const text = textOf(await readInputFile("the notice", path), `the notice ${path}`);
   try {
     const json: unknown = JSON.parse(text);
-    if (typeof json !== "object" || json === null || Array.isArray(json)) throw new Error("it is no JSON object");
+    if (typeof json !== "object" || json === null || Array.isArray(json)) throw new Error("it is not a JSON object");
     const given: Record<string, unknown> = { ...json };
     for (const field of ["severity", "action"]) {
       const word = given[field];

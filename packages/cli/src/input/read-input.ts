@@ -28,12 +28,12 @@ export async function readBytes(stream: AsyncIterable<Uint8Array | string>, from
   for await (const chunk of stream) {
     chunks.push(typeof chunk === "string" ? Buffer.from(chunk) : chunk);
     bytes += chunks.at(-1)?.byteLength ?? 0;
-    if (bytes > MOST_BYTES) throw wrong(from, `it has more than ${MOST_BYTES} bytes, which is the most`);
+    if (bytes > MOST_BYTES) throw wrong(from, `it has more than the maximum of ${MOST_BYTES} bytes`);
   }
   return Buffer.concat(chunks);
 }
 
-/** The bytes as text. Throws when they are no text, or when there is none. */
+/** The bytes as text. Throws when they are not text, or when they are empty. */
 export function textOf(bytes: Uint8Array, from: From): string {
   let text: string;
   try {

@@ -56,7 +56,7 @@ export async function askLogin(io: Io): Promise<Login> {
     if (answer === "2") return askKey(io);
     if (answer === "3") return SIMULATED;
     if (answer === "1" || answer === "") return askHome(io, home);
-    note(io, `"${answer}" is none of them`);
+    note(io, `"${answer}" is not one of them`);
   }
 }
 

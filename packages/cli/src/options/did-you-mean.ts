@@ -18,7 +18,7 @@ export function didYouMean(word: string, names: readonly string[]): string {
   }
 }
 
-const NO_CHOICE = /(?:argument|value) '([^']*)' is invalid.*\. (?:Allowed choices are|It is none of) (.*)\.$/;
+const NO_CHOICE = /(?:argument|value) '([^']*)' is invalid.*\. (?:Allowed choices are|It must be one of) (.*)\.$/;
 const TOO_MANY = /^error: too many arguments .* but got \d+: ([^,]*)/;
 
 /** The message of commander, with the word that a person may have meant, where commander itself does not say it. */

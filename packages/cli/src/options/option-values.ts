@@ -69,17 +69,17 @@ export function oneOf<T extends string>(
 ): ((value: string, before?: readonly T[]) => readonly T[]) & { readonly choices: readonly T[] } {
   const one = (value: string): T => {
     const name = names.find((each) => each.toLowerCase() === value.trim().toLowerCase());
-    if (name === undefined) throw new InvalidArgumentError(`It is none of ${names.join(", ")}.`);
+    if (name === undefined) throw new InvalidArgumentError(`It must be one of ${names.join(", ")}.`);
     return name;
   };
   const read = (value: string, before: readonly T[] = []) => [...before, ...value.split(",").map(one)];
   return Object.assign(read, { choices: names });
 }
 
-/** An IANA time zone. An offset such as `+02:00` is none: the services refuse it. */
+/** An IANA time zone. Not an offset such as `+02:00`: the services refuse it. */
 export function timeZone(value: string): string {
   try {
-    if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(value)) throw new RangeError("is no name");
+    if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(value)) throw new RangeError("is not a name");
     new Date().toLocaleString("en", { timeZone: value });
     return value;
   } catch {

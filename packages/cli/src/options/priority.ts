@@ -10,7 +10,7 @@ export const isClass = (name: string): name is PriorityName => Object.hasOwn(PRI
 
 /** For commander: a class by its name. */
 export function priority(name: string): Priority {
-  if (!isClass(name)) throw new InvalidArgumentError(`It is none of ${CLASS_NAMES.join(", ")}.`);
+  if (!isClass(name)) throw new InvalidArgumentError(`It must be one of ${CLASS_NAMES.join(", ")}.`);
   return PRIORITIES[name];
 }
 

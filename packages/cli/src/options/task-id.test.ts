@@ -26,14 +26,17 @@ describe("The short id of a task", () => {
     assert.equal(names("t1w", ID), false);
   });
 
-  it("is not looked up for a whole id, and for a text that is no id the service says what is wrong", async () => {
+  it("is not looked up for a whole id, and for a text that is not an id the service says what is wrong", async () => {
     const never = () => assert.fail("it was looked up");
     for (const text of [ID, "t1w", "no such task", "task-17"]) assert.equal(await wholeId(text, never), text);
   });
 
   it("names the candidates when several tasks fit", async () => {
     const { code, lines } = await faultOf("s0t1w", ID, OTHER);
-    assert.deepEqual([code, ...lines], [EXIT.usage, "s0t1w is the end of 2 ids; write more of the id:", ID, OTHER]);
+    assert.deepEqual(
+      [code, ...lines],
+      [EXIT.usage, "s0t1w matches the end of 2 task ids; give more characters:", ID, OTHER],
+    );
   });
 
   it("says how many tasks were searched when none fits, which are the newest ones", async () => {

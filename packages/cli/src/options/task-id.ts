@@ -47,7 +47,7 @@ export async function wholeId(text: string, newest: () => AsyncIterable<{ readon
   if (others.length === 0) return only;
   throw new CliError(
     EXIT.usage,
-    `${text} is the end of ${found.length} ids; write more of the id:`,
+    `${text} matches the end of ${found.length} task ids; give more characters:`,
     found.slice(0, 10),
   );
 }

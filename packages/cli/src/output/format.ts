@@ -20,7 +20,7 @@ export interface OutputOptions {
 export function withOutput(command: Command, formats: readonly Format[] = STREAMED): Command {
   const parse = (value: string): Format => {
     const format = formats.find((each) => each === value);
-    if (format === undefined) throw new InvalidArgumentError(`It is none of ${formats.join(", ")}.`);
+    if (format === undefined) throw new InvalidArgumentError(`It must be one of ${formats.join(", ")}.`);
     if (format === "json") command.setOptionValue("json", true);
     return format;
   };

@@ -41,7 +41,7 @@ export interface ShownList<T> {
   readonly json: (row: T) => unknown;
   readonly name: (row: T) => string;
   readonly columns: readonly Column<T>[];
-  /** Most rows to show. People are told when there are more. */
+  /** Most rows to show. A line says when there are more. */
   readonly limit?: number;
   /** Told to people, on standard error, when there is no row: it says what to do next. */
   readonly empty: string;

@@ -82,7 +82,7 @@ export function ruleLines(status: AlertRuleStatus): readonly string[] {
     `summary     ${rule.summary}`,
     ...(rule.whatToDo === "" ? [] : `what to do  ${wrapped(rule.whatToDo.split(/\s+/), 12)}`.split("\n")),
     ...(Object.keys(rule.labels).length === 0 ? [] : [`labels      ${labelWords(rule.labels)}`]),
-    `tells       ${rule.channels.length === 0 ? "as the notification service decides" : rule.channels.join(" ")}`,
+    `notifies    ${rule.channels.length === 0 ? "as the notification service decides" : rule.channels.join(" ")}`,
     `origin      ${origin}${stored ? `; stored by ${changedBy}, ${zonedTime(changeTime)}` : ""}`,
     ...(fault === "" ? [] : [`not judged  ${fault}`]),
   ];

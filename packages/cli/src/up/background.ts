@@ -18,7 +18,7 @@ const [ALIVE_MS, SILENT_MS] = [5_000, 120_000];
 /** Number of the file descriptor with which a fleet in the background holds the lock on its folder. */
 export const LOCK_FD = 3;
 
-/** What a fleet in the background tells the command that started it and waits. */
+/** What a fleet in the background reports to the command that started it and waits. */
 export interface StartNews {
   readonly progress?: PartProgress;
   readonly ready?: FleetState;

@@ -4,7 +4,7 @@ import { sandboxLines } from "../describe/executors.js";
 import type { FleetState } from "../local-fleet/state.js";
 import type { Io } from "../process/io.js";
 
-/** The queue hears of an executor when it first asks for work, which is soon after it is ready. */
+/** The queue knows an executor from its first call for work, which is soon after it is ready. */
 const TRIES = 10;
 const AGAIN_MS = 200;
 

@@ -54,8 +54,8 @@ export const taskWords = words(
     costSoFar: "Cost so far",
     unknown: "unknown",
     noCost: "Nothing: no attempt has begun.",
-    costComes: "The engine tells it with its result.",
-    costNever: "The engine did not tell it. That is not zero.",
+    costComes: "The engine reports it with its result.",
+    costNever: "The engine did not report it. That is not zero.",
     without: (count: number) =>
       `${number(count)} attempt${s(count)} of unknown cost ${count === 1 ? "is" : "are"} not in it.`,
     tokens: (input: string, cached: string, output: string) =>

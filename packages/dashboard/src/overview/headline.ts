@@ -61,7 +61,7 @@ export const pausesOf = ({ gates }: QueueStatus): Gate[] =>
     })
     .toSorted((a, b) => Number(b.scope?.all ?? false) - Number(a.scope?.all ?? false));
 
-/** Fewer than this are no matter, even if nothing else waits: an agent at its cap is nothing rare. */
+/** Fewer than this are not worth a headline, even if nothing else waits: an agent is often at its cap. */
 const FEWEST_CAPPED = 10;
 
 /** The cap that holds most of what waits. */

@@ -24,7 +24,7 @@ const REFRESH_MS = 10_000;
 const PAGE = 100;
 const STATES = ["WAITING", "DELIVERED", "DEAD"] as const;
 
-/** Who was told what over which channel, and what did not arrive. */
+/** Which notices were sent over which channel, and which did not arrive. */
 export default function NotificationsPage() {
   const word = notificationWords();
   const channels = useAnswer("GET /channels", {}, { everyMs: REFRESH_MS });

@@ -7,12 +7,12 @@ interface PageOf<Row> {
   readonly nextPageToken: string;
 }
 
-/** Rows that `refresh` puts in front of the others, before the list begins anew: a page can be open for days. */
+/** Rows that `refresh` puts in front of the others, before the list starts again: a page can be open for days. */
 const MOST_ADDED = 1000;
 
 /**
  * A list that is read page by page. `more` reads the next page, and does nothing while one is being read or when there is
- * none. `refresh` reads the first page again and puts it in front of the others. The list begins anew when `question`
+ * none. `refresh` reads the first page again and puts it in front of the others. The list starts again when `question`
  * has changed, when rows between the first page and the others were not read, and when it would grow without end.
  */
 export function usePages<Row>(

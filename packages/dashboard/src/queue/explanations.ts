@@ -4,7 +4,7 @@ import type { Explanation } from "../work/explanation.js";
 
 const REFRESH_MS = 10_000;
 
-/** As many are asked for at once: a page of rows is no burst of calls. */
+/** As many are asked for at once: a page of rows is not a burst of calls. */
 const AT_ONCE = 4;
 
 /** Why each of these tasks waits, read again every ten seconds. */

@@ -39,7 +39,7 @@ export function useLiveTasks(filter: Filter) {
   return { ...pages, ...steady, rows, searched: read.length };
 }
 
-/** The newest state of each task that an event told of. `refresh` is called when the list may have other rows. */
+/** The newest state of each task, from its events. `refresh` is called when the list may have other rows. */
 function useStates(refresh: () => void): { readonly states: Map<string, string>; readonly changes: number } {
   const states = useRef(new Map<string, string>()).current;
   const [changes, setChanges] = useState(0);

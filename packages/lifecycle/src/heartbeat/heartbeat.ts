@@ -51,7 +51,7 @@ export interface Opened {
 
 const STATES: Readonly<Record<OpsState, InstanceState>> = wordsOf(InstanceState);
 
-/** A text of another program in a heartbeat has at most so many characters. */
+/** A text of another program in a heartbeat has at most this many characters. */
 const MOST_TEXT = 200;
 
 /** Counts and measures for the heartbeats of one start of a service. */

@@ -43,7 +43,7 @@ export function heartbeatSender({ heartbeat, everyMs, stopping, log }: SenderOpt
 
   const failed = (err: unknown): void => {
     failures += 1;
-    // Services of a fleet start together, so one heartbeat that fails is no news.
+    // Services of a fleet start together, so one heartbeat that fails is not news.
     if (warned || performance.now() - heardAtMs < 2 * everyMs) return;
     log.warn({ err }, "the monitor takes no heartbeats: this instance will look late, and serves on");
     warned = true;

@@ -19,7 +19,7 @@ export interface ExecutorOptions extends AttemptDeps {
   readonly engines: readonly InstalledEngine[];
   readonly kept: KeptEnds;
   readonly warm: WarmProcesses;
-  /** What the queue is told of the policy. Absent: nothing. */
+  /** What is reported of the policy to the queue. Absent: nothing. */
   readonly tells?: (() => ToldPolicy | undefined) | undefined;
   /**
    * Called after each answered Sync with the time that this host's clock is ahead of the queue's clock. The value may

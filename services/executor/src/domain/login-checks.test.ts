@@ -71,7 +71,7 @@ describe("a refusal of a run by the provider", () => {
     const later = await start();
     later.end(failed(denied));
     await settled();
-    assert.equal(probes.length, 1, "an earlier success is no proof");
+    assert.equal(probes.length, 1, "an earlier success does not count");
     probes[0]?.answer();
     await later.category;
   });

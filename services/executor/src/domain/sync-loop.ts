@@ -13,7 +13,7 @@ export interface SyncLoopDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly state: () => SyncState;
-  /** What each call tells of the policy. Absent: nothing. */
+  /** What each call reports of the policy. Absent: nothing. */
   readonly policy?: (() => ToldPolicy | undefined) | undefined;
   /** Whether the lease has an attempt here. */
   readonly holds: (id: LeaseId) => boolean;

@@ -5,14 +5,14 @@ import type { ToldPolicy } from "./queue.js";
 const MOST_CHARS = 16 * 1024;
 
 interface Options extends Pick<AdmissionOptions, "policy" | "files" | "noWorkingFolders"> {
-  /** A file may allow more roots at any time. What was told of roots would be late. */
+  /** A file may allow more roots at any time. The roots that were reported would be out of date. */
   readonly rootsMayChange: boolean;
 }
 
 /**
- * What the queue is told of the policy. Undefined: nothing yet, or it is too long to tell. A call answers with the
- * allowed roots as they were found last, and looks at them again: a root on a disk that does not answer delays no Sync.
- * The first look begins at once, so that the first Sync after a start tells them too.
+ * What is reported of the policy to the queue. Undefined: nothing yet, or it is too long to send. A call answers with
+ * the allowed roots as they were found last, and looks at them again: a root on a disk that does not answer delays no
+ * Sync. The first look begins at once, so that the first Sync after a start reports them too.
  */
 export function createToldPolicy({
   policy,

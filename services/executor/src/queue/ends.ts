@@ -23,7 +23,7 @@ export function toEndMessage({ taskId, fence }: LeaseId, ending: Ending): EndMes
   return { how: "fail", message: { taskId, fence, error: toTaskError(failure), ...used } };
 }
 
-/** Throws if a number of a plugin is none. */
+/** Throws if a number of a plugin is not a number. */
 export function encodeEnd(end: EndMessage): Uint8Array {
   if (end.how === "complete") return CompleteRequest.encode(end.message).finish();
   if (end.how === "fail") return FailRequest.encode(end.message).finish();

@@ -153,7 +153,7 @@ const WINDOW_STATES: Readonly<Record<WindowSignal["state"], WindowState>> = word
 const LAST_MS = 253_402_300_799_999;
 const isTime = (ms: number | undefined): ms is number => ms !== undefined && ms >= 0 && ms <= LAST_MS;
 
-/** A plugin may return numbers that are none. They count as not said, so that they cannot cost the run its result. */
+/** A plugin may return invalid numbers. They count as absent, so that they cannot cost the run its result. */
 export const toWindows = (windows: readonly WindowSignal[] = []): WindowMessage[] =>
   windows.map(({ name, state, resetMs, share, lengthMs }) => ({
     name,

@@ -63,7 +63,7 @@ describe("the queue as the executor sees it", () => {
     const port = createQueuePort(client, pino({ level: "silent" }));
     const events: EngineEvent[] = [
       { type: "taken-back", message: 1 },
-      { type: "text", text: "anew", message: 2 },
+      { type: "text", text: "again", message: 2 },
     ];
     assert.equal(await port.report(lease, { sequence: 1, started: undefined, events }, signal), "ok");
     assert.deepEqual(sent, [["textTakenBack", "textDelta"], ["textDelta"]]);

@@ -84,7 +84,7 @@ async function worktreeOf(own: OpenFolder, path: string, shared: string): Promis
 const lineIn = async (folder: OpenFolder, name: string): Promise<string | undefined> =>
   (await textIn(folder, name, MOST_LINE))?.trimEnd();
 
-/** Undefined: it is no file, such as `.git` of a main checkout, or it has too many bytes. */
+/** Undefined: it is not a file, such as `.git` of a main checkout, or it has too many bytes. */
 async function textIn(folder: OpenFolder, name: string, mostBytes: number): Promise<string | undefined> {
   const bytes = await folder.read(name, { mostBytes, shared: true }).catch(absentIfRefused);
   return bytes && Buffer.from(bytes).toString("utf8");

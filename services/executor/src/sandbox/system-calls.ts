@@ -89,7 +89,7 @@ const skipUnlessAnyBit = (value: number, skip: number): Instruction => [0x45, 0,
 
 /**
  * Refused calls fail with EPERM. A program for another architecture is killed (SIGSYS): its numbers mean other calls.
- * Throws where the architecture of this host is none of the two that are known here.
+ * Throws where the architecture of this host is not one of the two that are known here.
  */
 export function systemCallFilter(arch: string, uid: number): Buffer {
   const own = ARCHITECTURES[arch];

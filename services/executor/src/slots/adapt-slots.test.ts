@@ -61,7 +61,7 @@ describe("the adaptation of slots", () => {
     assert.match(changes.at(-1)?.reason ?? "", /% of the CPU is busy/);
   });
 
-  it("only tells what it would do when it runs dry", async () => {
+  it("only reports what it would do in a dry run", async () => {
     const { engine, changes, look } = setUp({ dryRun: true });
     await look(40);
     assert.equal(engine.slots, 2);
@@ -88,7 +88,7 @@ describe("the adaptation of slots", () => {
     assert.ok(engine.slots < before, `${engine.slots} and ${before}`);
   });
 
-  it("begins anew from the number that is in force, and looks at no engine whose slots a person has set", async () => {
+  it("starts again from the number that is in force, and looks at no engine whose slots a person has set", async () => {
     const { engine, box, changes, look } = setUp();
     engine.slots = 5;
     engine.running = 5;

@@ -45,7 +45,7 @@ export function defineSlots(settings: Settings): SlotsConfig | undefined {
   );
   const mode = settings.oneOf(
     "CCSP_EXECUTOR_ADAPTATION",
-    "with CCSP_EXECUTOR_SLOT_RANGE: `on`; or `dry-run`: the executor only tells what it would do",
+    "with CCSP_EXECUTOR_SLOT_RANGE: `on`; or `dry-run`: the executor only reports what it would do",
     ["on", "dry-run"],
     { default: "on" },
   );

@@ -53,7 +53,7 @@ describe("the controller of slots", () => {
       [{ firstText: { recentMs: 2_100, usualMs: 1_000, sinceMs: 0 } }, /after 2100 ms, and after 1000 ms usually/],
     ] as const) {
       const { state } = stepSlots(at(8), { ...IDLE, running: 8, ...seen }, { nowMs: 60_000, rules: RULES });
-      assert.equal(decide({ running: 8, ...seen }, state, 69_999), undefined, "a moment is no pressure");
+      assert.equal(decide({ running: 8, ...seen }, state, 69_999), undefined, "a moment is not pressure");
       const decision = decide({ running: 8, ...seen }, state, 70_000);
       assert.equal(decision?.after, 6);
       assert.match(decision?.reason ?? "", reason);

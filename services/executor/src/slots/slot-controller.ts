@@ -45,7 +45,7 @@ export interface SlotRules {
   readonly cpu: { readonly idle: number; readonly busy: number };
   /** From `good` on the slots do not grow. Above `most` the executor is under pressure. */
   readonly serviceBytes: { readonly good: number; readonly most: number };
-  /** Work waits when so many tasks wait, or when one waits for so long. */
+  /** Work waits when this many tasks wait, or when one waits for this long. */
   readonly waiting: number;
   readonly delayMs: number;
   /** First texts that come this much later than usual, and twice as late, are pressure. */
@@ -59,7 +59,7 @@ export interface SlotDecision {
 }
 
 const PRESSED_MS = 10_000;
-/** The measured shares are averages of a minute. Before it is over, they also tell of the runs before the change. */
+/** The measured shares are averages of a minute. Before it is over, they also include the runs before the change. */
 const DOWN_EVERY_MS = 60_000;
 const UP_EVERY_MS = 15_000;
 const FIRST_PAUSE_MS = 5 * 60_000;

@@ -15,7 +15,7 @@ export interface HttpCallsOptions {
   readonly callers: CallerBounds;
   /** What the caller has left of its limit of requests. */
   readonly requestsLeft?: (identity: Identity) => RateLeft | undefined;
-  /** Told of each request that is over, as the RPC that it stands for. */
+  /** Called for each request that is over, with the RPC that it stands for. */
   readonly observe?: ObserveCall;
 }
 

@@ -2,8 +2,8 @@ import { invalidFields } from "@ccsp/errors";
 import type { FastifyInstance } from "fastify";
 
 /**
- * Lets the routes of this plugin take bodies of JSON, and no others. An empty one is no body. Refuses with INVALID_FIELD
- * what is not JSON in UTF-8.
+ * Lets the routes of this plugin take bodies of JSON, and no others. An empty one is not a body. Refuses with
+ * INVALID_FIELD what is not JSON in UTF-8.
  */
 export function takeJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();

@@ -34,7 +34,7 @@ const FLUSH_MS = 250;
 const IDLE_LOOK_MS = 50;
 /** Longer than the longest call takes, which sends nothing before its answer. */
 const STALLED_MS = 180_000;
-/** For a year, browsers reach this host by TLS only. Not its subdomains: they are no business of this server. */
+/** For a year, browsers reach this host by TLS only. Not its subdomains: they are not the business of this server. */
 const TLS_ONLY = "max-age=31536000";
 const LOCALHOST = /^(.+\.)?localhost$/i;
 const NEVER = new AbortController().signal;

@@ -149,7 +149,7 @@ async function provenToken(tokens: Authenticator, token: string): Promise<Identi
 const isScope = (text: string): text is Scope => SCOPES.some((scope) => scope === text);
 const isRole = (text: string): text is Role => Object.hasOwn(ROLES, text);
 
-/** The scopes of the key in the order of `SCOPES`. Words that are no scopes are left out: `faultsOf` names them. */
+/** The scopes of the key in the order of `SCOPES`. Words that are not scopes are left out: `faultsOf` names them. */
 function scopesOf({ scopes, role }: KeyRequest): readonly Scope[] {
   const asked: readonly string[] = [...scopes, ...(isRole(role) ? ROLES[role] : [])];
   return SCOPES.filter((scope) => asked.includes(scope));
@@ -164,9 +164,9 @@ function faultsOf(request: KeyRequest, scopes: readonly Scope[]): readonly Field
   if (name.length > MAX_NAME) faults.push({ field: "name", description: `is longer than ${MAX_NAME} characters` });
   if (!isVisible(name)) faults.push({ field: "name", description: VISIBLE_RULE });
   if (!request.scopes.every(isScope)) {
-    faults.push({ field: "scopes", description: `has a word that is none of ${SCOPES.join(", ")}` });
+    faults.push({ field: "scopes", description: `has a scope that is not one of ${SCOPES.join(", ")}` });
   } else if (role !== "" && !isRole(role)) {
-    faults.push({ field: "role", description: `is none of ${Object.keys(ROLES).join(", ")}` });
+    faults.push({ field: "role", description: `must be one of ${Object.keys(ROLES).join(", ")}` });
   } else if (scopes.length === 0) {
     faults.push({ field: "scopes", description: "is empty, and so is role: the key could do nothing" });
   }

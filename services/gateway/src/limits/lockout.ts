@@ -45,7 +45,7 @@ export class Lockout {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** How long a lock still takes, in ms. 0: there is none. */
+  /** Time until the lockout ends, in ms. 0: not locked out. */
   waitMs(who: string): number {
     const { lockedUntilMs = 0 } = this.#known.get(who) ?? {};
     return Math.max(0, Math.ceil(lockedUntilMs - this.#now()));

@@ -77,7 +77,7 @@ describe("logging in", () => {
     assert.equal(await logIn(jwt({ sub: "alice", iat: 1 }, VALID)), "CALLER_LIMIT", "a new one has to wait");
   });
 
-  it("locks the id of an API key, and all that is no credential together", async () => {
+  it("locks the id of an API key, and everything that is not a credential together", async () => {
     await fail(10, "Bearer ccsp_k1_wrong");
     assert.equal(await logIn("Bearer ccsp_k1_valid"), "CALLER_LIMIT");
     assert.equal(await logIn("Bearer ccsp_k2_valid"), "in");

@@ -11,7 +11,7 @@ import type { LimitSettings, UseSettings } from "./settings.js";
 import { SharedCalls } from "./shared-calls.js";
 import { SharedRate } from "./shared-rate.js";
 
-/** The limits at the door of this replica. */
+/** The limits of this replica for its callers. */
 export interface Limits {
   readonly calls: CallLimits;
   /** Adds the lockout to an authenticator. */

@@ -38,7 +38,7 @@ export function readClientMessage(frame: string): ClientMessage {
       return { op, token: needed("token", MAX_TOKEN) };
     case "subscribe": {
       const topic = needed("topic");
-      if (!isTopic(topic)) return fault("topic", `is none of ${TOPIC_NAMES.join(", ")}`);
+      if (!isTopic(topic)) return fault("topic", `must be one of ${TOPIC_NAMES.join(", ")}`);
       const filter = filterOf(topic, message["filter"]);
       return { op, id: needed("id"), topic, filter, after: placeIn(topic, field("after")) };
     }
@@ -47,7 +47,7 @@ export function readClientMessage(frame: string): ClientMessage {
     case "ping":
       return { op };
     default:
-      return fault("op", "is none of auth, subscribe, unsubscribe, ping");
+      return fault("op", "must be one of auth, subscribe, unsubscribe, ping");
   }
 }
 

@@ -54,7 +54,7 @@ const AUTH_MS = 5_000;
 const PING_MS = 20_000;
 /** Less than the time between two pings. */
 const STUCK_MS = 15_000;
-/** A connection without a subscription for so many pings is closed. */
+/** A connection without a subscription for this many pings is closed. */
 const IDLE_PINGS = 15;
 const MOST_SUBSCRIPTIONS = 50;
 /** Messages that were received and not answered. Above it, nothing more is read. */
@@ -194,7 +194,7 @@ export class LiveConnection {
       this.#metered = callers.meter?.began(identity, callerAddress(this.#address));
       this.#watch();
     } else if (callerName(before.identity, "") !== caller)
-      throw new Refusal("TOKEN_INVALID", "the new token is of another caller than this connection");
+      throw new Refusal("TOKEN_INVALID", "the new token belongs to another caller");
     const stop = (why: Refusal): void => this.refuse(why);
     const forget = streams.add({ identity, stop });
     const cancel = atTime(identity.expireTime, () =>
@@ -237,7 +237,11 @@ export class LiveConnection {
     const { guard, hub, snapshots, metrics } = this.#deps;
     if (this.#subscriptions.has(id)) throw invalidFields([{ field: "id", description: "is in use by a subscription" }]);
     if (this.#subscriptions.size >= MOST_SUBSCRIPTIONS)
-      throw limited("calls", `has ${MOST_SUBSCRIPTIONS} subscriptions on this connection, which is the most`, RETRY_MS);
+      throw limited(
+        "calls",
+        `has ${MOST_SUBSCRIPTIONS} subscriptions on this connection, which is the maximum`,
+        RETRY_MS,
+      );
     // The identity of now: a role may have changed since the session began.
     const { path: rpc, identity } = await guard.admitToFirst(TOPICS[topic].rpcs, credentials);
     if (isOfTask(topic)) {

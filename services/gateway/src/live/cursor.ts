@@ -10,7 +10,7 @@ export const cursorOf = (position: Position): string => position.map(encode).joi
 
 /**
  * Reads a cursor of a client. Undefined: it is from another number of partitions, so nobody knows what comes after it.
- * Refuses a text that is no cursor with INVALID_FIELD.
+ * Refuses a text that is not a cursor with INVALID_FIELD.
  */
 export function positionOf(cursor: string, partitions: number): Position | undefined {
   const ids = cursor.split(".", MAX_PARTITIONS + 1).map(decode);

@@ -22,7 +22,7 @@ export interface LiveEvent {
   readonly body: FrameBody;
 }
 
-/** Someone who reads events. What it does must take no time: others wait for it. */
+/** Someone who reads events. It must return quickly: other readers wait for it. */
 export interface EventReader {
   /** `cursor` is the place after this event. */
   take(event: LiveEvent, cursor: string): void;
@@ -68,7 +68,7 @@ export class EventHub {
     this.#options = options;
   }
 
-  /** Refuses a text that is no cursor, and refuses with DEPENDENCY_UNAVAILABLE while Redis is away. */
+  /** Refuses a text that is not a cursor, and refuses with DEPENDENCY_UNAVAILABLE while Redis is away. */
   async join(reader: EventReader, after: string | undefined): Promise<JoinedReader> {
     const { partitions } = this.#options;
     const asked = after === undefined ? undefined : positionOf(after, partitions);

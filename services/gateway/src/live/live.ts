@@ -49,7 +49,7 @@ export function createLive(options: LiveOptions): Live {
   const enter = (caller: string): (() => void) => {
     const count = counts.get(caller) ?? 0;
     if (count >= connectionsPerCaller)
-      throw limited("calls", `has ${count} WebSockets open, which is the most`, RETRY_MS);
+      throw limited("calls", `has ${count} WebSockets open, which is the maximum`, RETRY_MS);
     counts.set(caller, count + 1);
     return () => {
       const left = (counts.get(caller) ?? 0) - 1;

@@ -16,7 +16,7 @@ export async function registerLive(
 ): Promise<void> {
   await app.register(websocket, {
     options: { maxPayload: MAX_MESSAGE_BYTES },
-    // A client that breaks the protocol or vanishes is no fault of this process.
+    // A client that breaks the protocol or vanishes is not a fault of this process.
     errorHandler: (err, socket) => {
       log.debug({ err }, "a WebSocket failed");
       socket.terminate();

@@ -6,11 +6,11 @@ import type { SnapshotTopic } from "./topics.js";
 /** Where the state of a topic comes from. */
 export interface SnapshotSource {
   readonly everyMs: number;
-  /** Returns the state as a value that is JSON. The member `time` alone is no change. */
+  /** Returns the state as a value that is JSON. The member `time` alone is not a change. */
   load(): Promise<object>;
 }
 
-/** Someone who reads the state of a topic. What it does must take no time: others wait for it. */
+/** Someone who reads the state of a topic. It must return quickly: other readers wait for it. */
 export interface SnapshotReader {
   show(snapshot: FrameBody): void;
   /** The state cannot be read at the moment. Called once, until it can be read again. */

@@ -6,7 +6,7 @@ type JsonObject = Record<string, unknown>;
 /**
  * The JSON of a message whose fields are in a query: `filter.agentId=ann&states=QUEUED&states=RUNNING`. A map has its
  * keys in the name: `filter.labels.team=web`, or `filter.labels[team]=web`. Values stay texts, except truth values: the
- * reader of the JSON takes numbers as texts too. Refuses with INVALID_FIELD what is no field.
+ * reader of the JSON takes numbers as texts too. Refuses with INVALID_FIELD what is not a field.
  */
 export function queryJson(typeName: string, query: URLSearchParams): JsonObject {
   const json: JsonObject = {};

@@ -72,7 +72,7 @@ function serve(app: FastifyInstance, prefix: string, route: Route, deps: HttpDep
     handler: async (request, reply) => {
       const { path, call } = calls.admitted(request);
       const rpc = rpcs.get(path);
-      if (!rpc) throw new Error(`${path} is no RPC of ${route.path}`);
+      if (!rpc) throw new Error(`${path} is not an RPC of ${route.path}`);
       if (route.kind === "lines")
         return sendLines(readRequest(route, rpc.request, request), { rpc, call, calls, log }, request, reply);
       const type = acceptedOf(request, [route.kind === "events" ? EVENTS.contentType : "application/json"]);

@@ -105,7 +105,7 @@ const WATCH: readonly Route[] = [
   on("GET", "/fleet", operator("GetGlobalMetrics")),
   on("GET", "/fleet/events", operator("WatchMetrics", "events")),
   on("GET", "/sessions", operator("ListSessions")),
-  // An account may have the empty name, so it is no part of a path.
+  // An account may have the empty name, so it is not part of a path.
   on("POST", "/sessions/confirm", operator("ConfirmSession")),
   on("POST", "/sessions/check", operator("CheckSession")),
   on("GET", "/notifications", operator("ListNotifications")),

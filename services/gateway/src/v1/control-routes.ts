@@ -130,10 +130,10 @@ function configIn(body: V1Request["body"]): V1Request["body"] {
 /** What the predecessor had and CCSP has in another form. */
 const NOT_HERE = {
   alertThreshold: "alerts have rules of their own, PUT /api/v2/alerts/rules/{name}",
-  schedulerInterval: "executors are told of a task at once, and nothing is polled",
+  schedulerInterval: "executors get a task at once, and nothing is polled",
 };
 
-/** One answer names so many. */
+/** One answer names at most this many. */
 const MOST_NAMED = 10;
 
 /**
@@ -162,6 +162,6 @@ function weightIn(body: Readonly<Record<string, unknown>>): number | undefined {
   if (WEIGHTS.has(word)) return WEIGHTS.get(word);
   throw wrong(
     "priority",
-    `is none of ${[...WEIGHTS.keys()].join(", ")}, and no whole number of turns. To slow an agent down, give the others more`,
+    `must be one of ${[...WEIGHTS.keys()].join(", ")}, or a whole number of turns. To slow an agent down, give others more`,
   );
 }

@@ -38,7 +38,7 @@ export function classIn(fields: Fields, field: string): Priority | undefined {
   if (fields[field] === undefined) return undefined;
   const priority = CLASSES.get(textIn(fields, field, 16).toLowerCase());
   if (priority !== undefined) return priority;
-  throw wrong(field, `is none of ${[...CLASSES.keys()].join(", ")}`);
+  throw wrong(field, `must be one of ${[...CLASSES.keys()].join(", ")}`);
 }
 
 /** Reads a time, as RFC 3339 or as milliseconds since the epoch. */

@@ -15,7 +15,7 @@ export interface StoredRule {
 export interface AlertStores {
   /** By the name of the rule. */
   readonly rules: StateStore<StoredRule>;
-  /** By the name of the rule. All alerts of a rule are one entry, so that they change with the events that tell of them. */
+  /** By the name of the rule. All alerts of a rule are one entry, so they change with the events that report them. */
   readonly alerts: StateStore<RuleAlerts>;
   /** By id. */
   readonly silences: StateStore<Silence>;
@@ -31,6 +31,6 @@ export const openAlertStores = (redis: RedisClient, log: Logger): AlertStores =>
 /** What this release or the one before has stored. */
 // oxlint-disable-next-line typescript/no-explicit-any -- JSON has no type
 function objectOf(json: unknown): any {
-  if (typeof json !== "object" || json === null) throw new TypeError("the stored entry is no object");
+  if (typeof json !== "object" || json === null) throw new TypeError("the stored entry is not an object");
   return json;
 }

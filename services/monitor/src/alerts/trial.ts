@@ -6,7 +6,7 @@ import { summaryOf, valueWords } from "./domain/words.js";
 import { firingEvent, resolvedEvent } from "./events.js";
 import type { ListedAlert } from "./listed.js";
 
-/** Tells of something that no state goes with. */
+/** Publishes an event that no state goes with. */
 export type Publish = (event: {
   readonly key: string;
   readonly time: Date;
@@ -19,7 +19,7 @@ export interface TrialOptions {
   readonly now: () => number;
 }
 
-/** Tells of an alert of this rule and of its end, as a test. */
+/** Reports an alert of this rule and its end, as a test. */
 export async function tryRule(rule: AlertRule, { signals, publish, now }: TrialOptions): Promise<ListedAlert> {
   const nowMs = now();
   const time = new Date(nowMs);

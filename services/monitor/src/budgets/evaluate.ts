@@ -27,7 +27,7 @@ const LATE_MS = 24 * 60 * 60 * 1000;
 const PRUNE_MS = 60_000;
 
 /**
- * Returns one turn of the leader: it tells of the shares that were reached, and sends the queue the budgets that are
+ * Returns one turn of the leader: it reports the shares that were reached, and sends the queue the budgets that are
  * used up. What must happen once is decided by the state of the budget, so two leaders for a moment do no harm.
  */
 export function createEvaluation({ state, usage, standings, queue, now }: EvaluateOptions) {
@@ -63,7 +63,7 @@ export function createEvaluation({ state, usage, standings, queue, now }: Evalua
         if (entry) await tell(entry, standing, at);
       }
     };
-    // People are told also while the queue is away.
+    // People are notified also while the queue is away.
     await Promise.all([send(), tellAll()]);
     if (Math.abs(at.getTime() - prunedMs) >= PRUNE_MS) {
       prunedMs = at.getTime();

@@ -15,8 +15,8 @@ export function budgetJson({ holder, ...budget }: Budget): unknown {
 }
 
 /**
- * Reads a stored budget. Only this service writes them, after it has checked them. Throws if it is none, or if this host
- * does not know its time zone: a budget that has no period would stop the others.
+ * Reads a stored budget. Only this service writes them, after it has checked them. Throws if it is not a budget, or if
+ * this host does not know its time zone: a budget that has no period would stop the others.
  */
 export function parseBudget(json: unknown): Budget {
   const { laterHolder, holder = laterHolder, ...budget } = Object(json);

@@ -16,8 +16,8 @@ export interface Known extends Judgement {
 
 export interface Fleet {
   /**
-   * Takes a report. One that is older than the newest of its instance changes nothing. A change of health is told once,
-   * as `system.health`. Throws if the fleet is full.
+   * Takes a report. One that is older than the newest of its instance changes nothing. A change of health is reported
+   * once, as `system.health`. Throws if the fleet is full.
    */
   hear(report: InstanceReport, now: Date): Promise<void>;
   /** Judges those that are silent, and forgets those that were last heard of an hour ago. Any number of replicas may do it. */
@@ -102,7 +102,7 @@ export function createFleet(state: StateStore<Known>, patience: Patience): Fleet
   };
 }
 
-/** The crashes of an instance, with the one that this report tells of: its process is another one, without a stop. */
+/** The crashes of an instance, with the one that this report shows: its process is another one, without a stop. */
 function crashesOf({ crashesMs = [], report: last }: Known, report: InstanceReport, nowMs: number): readonly number[] {
   if (report.bootId === last.bootId || hasStopped(last)) return crashesMs;
   return [...crashesMs, nowMs].slice(-MOST_CRASHES);

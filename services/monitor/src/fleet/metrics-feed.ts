@@ -23,7 +23,7 @@ const REAL_TIMES: FeedTimes = {
 export function createMetricsFeed(read: () => Promise<GetGlobalMetricsResponse>, times: FeedTimes = REAL_TIMES) {
   const readNow = async () => {
     const metrics = await read();
-    // The time alone is no change.
+    // The time alone is not a change.
     const bytes = Buffer.from(GetGlobalMetricsResponse.encode({ ...metrics, time: undefined }).finish());
     return { metrics, bytes };
   };

@@ -89,7 +89,7 @@ function replacedBy({ report, health, receivedMs }: Known, all: readonly Known[]
   const id = report.executor?.executorId;
   if (id === undefined || health === "late") return [];
   const sameId = all.filter((each) => each.report.executor?.executorId === id);
-  // Only one of those that report tells of it.
+  // Only one of those that report has the signal.
   if (sameId.some((each) => !silent(each) && each.receivedMs > receivedMs)) return [];
   return sameId.filter((each) => silent(each) && !hasStopped(each.report)).map((each) => each.receivedMs);
 }

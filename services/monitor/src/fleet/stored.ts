@@ -10,7 +10,7 @@ export const storedInstance = ({ report, ...rest }: Known): object => ({
   report: Buffer.from(InstanceReport.encode(report).finish()).toString("base64"),
 });
 
-/** Reads a stored instance. Throws if it is none. */
+/** Reads a stored instance. Throws if it is not an instance. */
 export function parseInstance(json: unknown): Known {
   const { report, receivedMs, sinceMs, health, why, crashesMs } = Object(json);
   const fine =

@@ -26,7 +26,7 @@ export function metricOf(message: ForecastMetric): Metric {
   return metric;
 }
 
-/** Returns the number of steps. Throws a Refusal for a horizon that is none. */
+/** Returns the number of steps. Throws a Refusal for a horizon that is not valid. */
 export function aheadOf(horizon: Duration | undefined): number {
   const ahead = horizon === undefined ? STEPS_PER_HOUR : durationMs(horizon) / STEP_MS;
   if (!(Number.isInteger(ahead) && ahead >= 1 && ahead <= MOST_AHEAD))

@@ -344,11 +344,11 @@ describe("the keeper of sessions", function () {
     assert.equal(outside.probes, 2);
     assert.deepEqual(outside.gate, { kind: "ours" });
     assert.equal(outside.opened.length, 1);
-    // The queue has told of it when it closed the gate.
+    // The queue has reported it when it closed the gate.
     assert.deepEqual(outside.events, []);
   });
 
-  it("tells of a lost login that only probes have found", async () => {
+  it("reports a lost login that only probes have found", async () => {
     const { outside, monitors } = await started();
     outside.works = false;
     await monitors.until(isIn("waiting"), DAY);

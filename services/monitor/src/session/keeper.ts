@@ -79,7 +79,7 @@ const FORGIVE_MS = 10 * AGAIN.longestMs;
 
 /**
  * Keeps the sessions: it finds them, probes them, and takes the steps that their states ask for. It is to be used by
- * one replica at a time. Two that overlap, or one that dies at any point, repeat calls at most: see `SessionState`.
+ * one replica at a time. If two overlap, or one dies, the worst case is a repeated call: see `SessionState`.
  */
 export class SessionKeeper {
   readonly #options: KeeperOptions;

@@ -8,7 +8,7 @@ import {
 } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import type { Mail, Session } from "./domain/session.js";
 
-/** Names the matter for the notification service: an outage has one issue. */
+/** Names the incident for the notification service: an outage has one issue. */
 export const dedupKey = (outageId: string): string => `session:${outageId}`;
 
 /** The notice that opens the issue. */

@@ -11,8 +11,8 @@ const STATES: Readonly<Record<SessionState, true>> = {
 };
 
 /**
- * Checks a stored session. Only the monitor writes it, so only what every step needs is looked at. Throws for what is no session, such as
- * one whose state a newer release has added.
+ * Checks a stored session. Only the monitor writes it, so only what every step needs is looked at. Throws for what is
+ * not a session, such as one whose state a newer release has added.
  */
 export function parseSession(json: unknown): Session {
   const { engine, account, state, next, mail } = Object(json);
@@ -21,7 +21,7 @@ export function parseSession(json: unknown): Session {
     Object.hasOwn(STATES, state) &&
     typeof next?.ms === "number" &&
     Array.isArray(mail);
-  if (!fine) throw new TypeError("this is no session that this release knows");
+  if (!fine) throw new TypeError("this release does not know such a session");
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
   return json as Session;
 }

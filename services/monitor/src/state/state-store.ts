@@ -12,7 +12,7 @@ export interface Entry<T> {
   readonly revision: string;
 }
 
-/** An event that tells of a change. Its id is `monitor:<key>`, which must not be used again for another event. */
+/** An event that reports a change. Its id is `monitor:<key>`, which must not be used again for another event. */
 export interface ChangeEvent {
   readonly key: string;
   readonly time: Date;
@@ -41,7 +41,7 @@ export class UnreadableEntry extends Refusal {
 }
 
 /**
- * A part of the monitor's state: named entries that replicas share. An entry and the events that tell of its change are
+ * A part of the monitor's state: named entries that replicas share. An entry and the events that report its change are
  * stored together, and only if the entry is still as it was read. So of two replicas that decide the same, one does it.
  */
 export interface StateStore<T> {
@@ -68,7 +68,7 @@ export interface StateStore<T> {
 
 /**
  * The key of a part of the state. The {braces} put it on the cluster node of the events of partition 0, so that one
- * script can change the state and tell of it (ADR 1).
+ * script can change the state and report it (ADR 1).
  */
 export const stateKey = (part: string): string => `ccsp:monitor:{0}:${part}`;
 

@@ -1,6 +1,6 @@
 import type { Full, Window, WindowState } from "./domain/window.js";
 
-/** Reads a stored window. Throws if it is none. */
+/** Reads a stored window. Throws if it is not a window. */
 export function parseWindow(json: unknown): Window {
   const stored: Readonly<Record<string, unknown>> = Object(json);
   const number = (name: string): number | undefined => {

@@ -17,7 +17,7 @@ export interface Windows {
   learn(said: Said): Promise<void>;
   /** All windows as they stand now, sorted by engine, login and name. */
   report(now: Date): Promise<readonly WindowReport[]>;
-  /** Tells of the shares that were passed, once per share and period, and remembers what fills each window. */
+  /** Reports the shares that were passed, once per share and period, and remembers what fills each window. */
   watch(now: Date): Promise<void>;
 }
 
@@ -85,7 +85,7 @@ export function createWindows({ store, histories, forecasts, log }: WindowsOptio
           const turned = present(before, nowMs);
           if (notice === undefined || !isSamePeriod(turned, report.window) || turned.told.includes(notice.threshold))
             return full === undefined ? undefined : { window: { ...before, full } };
-          // A turned window is stored as turned only to tell of its new period: until then, a signal turns it.
+          // A turned window is stored as turned only to report its new period: until then, a signal turns it.
           const told = [...new Set([...turned.told, ...notice.told])];
           return { window: { ...turned, full, told }, events: [thresholdEvent(report, notice.threshold, now)] };
         });

@@ -7,8 +7,8 @@ local function whole(number)
   return string.format('%.0f', number)
 end
 
--- Notices of one matter share a lane, and a lane is delivered one after the other. A notice without a matter has a lane
--- of its own, whose name sorts by the order in which the notices came.
+-- Notices of one incident share a lane, and a lane is delivered one after the other. A notice without an incident has
+-- its own lane. The names of such lanes sort by the order in which the notices came.
 local function lane_of(key, sequence)
   if key == '' then
     return 'n' .. string.format('%016d', sequence)
@@ -51,22 +51,23 @@ local function put_notice(keys, queues, to, id, key, json, now, urgent)
   redis.call('HSET', keys.left, id, #to)
 end
 
--- Tells the channels of a matter how often its beginning was repeated since the last message, and counts from 0 again.
-local function put_digest(keys, queues, matter, key, now)
+-- Puts a message with the number of repeats since the last message into the queues of the channels that got the
+-- beginning of the incident. Counts from 0 again.
+local function put_digest(keys, queues, incident, key, now)
   local to = {}
-  for name in pairs(matter.told) do
+  for name in pairs(incident.told) do
     if queues[name] then
-      -- The last repeat came in the quiet hours of the channel: what tells of it waits until they end.
-      to[#to + 1] = { name = name, due = math.max(now, matter.quiet and matter.quiet[name] or 0) }
+      -- The last repeat came in the quiet hours of the channel: its message waits until they end.
+      to[#to + 1] = { name = name, due = math.max(now, incident.quiet and incident.quiet[name] or 0) }
     end
   end
-  matter.digests = matter.digests + 1
-  local id = matter.first .. '/repeats/' .. matter.digests
-  local json = '{"repeats":' .. whole(matter.repeats) .. ',"since":' .. whole(matter.since)
-    .. ',"notice":' .. matter.notice .. '}'
+  incident.digests = incident.digests + 1
+  local id = incident.first .. '/repeats/' .. incident.digests
+  local json = '{"repeats":' .. whole(incident.repeats) .. ',"since":' .. whole(incident.since)
+    .. ',"notice":' .. incident.notice .. '}'
   if #to > 0 then
     put_notice(keys, queues, to, id, key, json, now, false)
   end
-  matter.repeats = 0
+  incident.repeats = 0
   redis.call('ZREM', keys.digests, key)
 end

@@ -37,7 +37,7 @@ export interface WorkerOptions {
   readonly now: () => Date;
   readonly giveUpMs: number;
   readonly count: (channel: string, outcome: DeliveryOutcome) => void;
-  /** Called when a notice was given up, or a part of it was not delivered, so that people hear of it. */
+  /** Called when a notice was given up, or a part of it was not delivered, so that people are notified. */
   readonly onMissed: (channel: string, notice: Notice, missed: Missed) => Promise<void>;
   /** Runs the work in a span of the notice's trace. */
   readonly inSpan: <T>(notice: Notice, channel: string, work: () => Promise<T>) => Promise<T>;
@@ -71,7 +71,7 @@ export interface Worker {
 }
 
 /**
- * Delivers the notices of one channel: those of one matter one after the other, others side by side. Any number of
+ * Delivers the notices of one channel: those of one incident one after the other, others side by side. Any number of
  * replicas may do so at the same time, and share the work. An attempt that the process does not survive is made again
  * by another one within 30 s, with the same id.
  */
@@ -187,7 +187,7 @@ async function attempt(
   const { ref: kept, missed } = (await within(ATTEMPT_MS, work, late, { over, ...(timer && { timer }) })) ?? {};
   if (missed !== undefined)
     log.warn({ channel: open.name, notice: id, missed }, "a part of a notice was not delivered");
-  // Each delivery of the matter carries it. The channel has the message, so the delivery itself has not failed.
+  // Each delivery of the incident carries it. The channel has the message, so the delivery itself has not failed.
   const tooLong = kept !== undefined && kept.length > MOST_REF;
   if (tooLong)
     log.warn({ channel: open.name, notice: id }, "a channel returned a ref that is too long, and it is left out");

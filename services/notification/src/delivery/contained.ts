@@ -23,8 +23,8 @@ export function contained<T>(channel: string, work: () => Promise<T>): Promise<T
 }
 
 /**
- * The channel whose code has thrown an error that nobody caught, or undefined if it was no code of a channel. It fails
- * the call in which that was. Has to be called in the async context of the error.
+ * The channel whose code has thrown an error that nobody caught, or undefined if it was not the code of a channel. It
+ * fails the call in which that was. Has to be called in the async context of the error.
  */
 export function blame(error: unknown): string | undefined {
   const call = calls.getStore();

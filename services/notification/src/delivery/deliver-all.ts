@@ -2,7 +2,7 @@ import { pause } from "@ccsp/timing";
 import type { NoticeStore } from "../domain/notice-store.js";
 import { type OpenChannel, startWorker, type WorkerOptions } from "./channel-worker.js";
 
-/** The time between two looks for repeats that are to be told of. */
+/** The time between two looks for repeats that are to be reported. */
 const REPEATS_MS = 1_000;
 
 export interface Delivering {
@@ -12,7 +12,7 @@ export interface Delivering {
 }
 
 /**
- * Delivers the notices of all channels, each by itself, so that none waits for another. Also tells of repeats when it is
+ * Delivers the notices of all channels, each by itself, so that none waits for another. Also reports repeats when it is
  * time.
  */
 export function deliverAll(channels: readonly OpenChannel[], options: Omit<WorkerOptions, "open">): Delivering {
@@ -22,7 +22,9 @@ export function deliverAll(channels: readonly OpenChannel[], options: Omit<Worke
     for (const worker of workers) worker.wake();
   };
   const stopping = new AbortController();
-  const telling = tellRepeats(store, wake, stopping.signal, (err) => log.warn({ err }, "repeats could not be told of"));
+  const telling = tellRepeats(store, wake, stopping.signal, (err) =>
+    log.warn({ err }, "repeats could not be reported"),
+  );
   return {
     wake,
     close: async () => {

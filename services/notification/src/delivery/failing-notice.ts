@@ -2,12 +2,12 @@ import { bareNotice, type Notice } from "../domain/notice.js";
 import type { Missed } from "./channel-worker.js";
 
 /** A channel's next failure is reported again only after this time. */
-const MATTER_MS = 24 * 3_600_000;
+const INCIDENT_MS = 24 * 3_600_000;
 
 /**
- * Tells the other channels that a channel has given up a notice. If a channel delivers only a part of it, such as to
- * some recipients, all channels are told. Undefined for such a notice itself: channels that fail must not report each
- * other for ever.
+ * Reports to the other channels that a channel has given up a notice. If a channel delivers only a part of it, such as
+ * to some recipients, all channels get the report. Undefined for such a notice itself: channels that fail must not
+ * report each other for ever.
  */
 export function failingNotice(
   channel: string,
@@ -25,7 +25,7 @@ export function failingNotice(
     subject: { channel },
     facts: { why, notice: id },
     dedupKey: `channel/${channel}${all ? "" : "/partial"}`,
-    endTime: new Date(now.getTime() + MATTER_MS),
+    endTime: new Date(now.getTime() + INCIDENT_MS),
     channels: all ? channels.filter((name) => name !== channel) : channels,
   });
 }

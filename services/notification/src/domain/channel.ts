@@ -15,9 +15,9 @@ export interface Message {
   /** The idempotency key: the same for each attempt, and different for each notice. */
   readonly id: string;
   readonly notice: Notice;
-  /** How often the beginning of the matter was repeated since the last message. 0 for all other messages. */
+  /** How often the beginning of the incident was repeated since the last message. 0 for all other messages. */
   readonly repeats: number;
-  /** What this channel returned for the first message of the matter. Undefined: there is none. */
+  /** What this channel returned for the first message of the incident. Undefined: there is none. */
   readonly ref: string | undefined;
   /** 1 for the first attempt. Those that ended with their process count too. */
   readonly attempt: number;
@@ -37,15 +37,16 @@ export interface Receipt {
 }
 
 /**
- * A way to tell people or systems: a file, a webhook, issues. docs/adding-a-channel.md says how to write one.
+ * A way to notify people or systems: a file, a webhook, issues. docs/adding-a-channel.md says how to write one.
  */
 export interface Channel {
   /** Where the messages go, in one line without a secret, such as `acme/ops at https://api.github.com`. */
   readonly target: string;
   /**
    * Resolves when the channel has accepted the message. It may return a `ref` of at most 1,024 characters, by which it
-   * finds the first message of a matter again: later messages of the matter bring it back. If a part is missing
-   * for good, such as some recipients or labels, `missed` says in one line what and why: people are told once a day.
+   * finds the first message of an incident again: later messages of the incident bring it back. If a part is missing
+   * for good, such as some recipients or labels, `missed` says in one line what and why: people are notified of it once
+   * a day.
    *
    * Rejects when the channel has not accepted it: with a `DeliveryError`, or any Error with its members, that says of
    * which kind the failure is. An Error without a kind counts as `unavailable`. The message then comes again, with the

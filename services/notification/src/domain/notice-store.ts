@@ -1,4 +1,4 @@
-import type { Delivered, Delivery, Matter, Notice } from "./notice.js";
+import type { Delivered, Delivery, Incident, Notice } from "./notice.js";
 
 export interface Page<T> {
   readonly entries: readonly T[];
@@ -6,10 +6,10 @@ export interface Page<T> {
   readonly next: string | undefined;
 }
 
-/** How a channel hears of one notice. */
+/** How a channel gets one notice. */
 export interface Route {
   readonly channel: string;
-  /** `record`: it gets each notice by itself. `told`: it hears of each matter once. */
+  /** `record`: it gets each notice by itself. `told`: it gets the beginning of each incident once. */
   readonly mode: "record" | "told";
   /** The earliest time of delivery. Undefined: now. */
   readonly notBefore: Date | undefined;
@@ -19,7 +19,7 @@ export interface Route {
 export interface Order {
   /** Undefined: it comes in order. */
   readonly place?: string | undefined;
-  /** The place of the newest end of its matter that the caller knows of. Undefined: it knows of none. */
+  /** The place of the newest end of its incident that the caller knows of. Undefined: it knows of none. */
   readonly newestEnd?: string | undefined;
 }
 
@@ -70,19 +70,19 @@ export interface ChannelState {
 export interface NoticeStore {
   /**
    * Stores a notice for the channels of its routes. Answers `repeat` if it was accepted before, and `counted` if it
-   * repeats what is open: then only channels that record get it, and the others hear of the number of repeats. Answers
+   * repeats what is open: then only channels that record get it, and the others get the number of repeats. Answers
    * `late` for a beginning whose end is known already or has passed: then only channels that record get it, and the
-   * matter stays as it is. The newest end of a matter is remembered, also if its beginning has not come.
+   * incident stays as it is. The newest end of an incident is remembered, also if its beginning has not come.
    */
   accept(notice: Notice, routes: readonly Route[], order?: Order): Promise<"ok" | "repeat" | "counted" | "late">;
-  /** Puts one message for each matter whose repeats are to be told of into the queues. Returns their number. */
+  /** Puts one message into the queues for each incident whose repeats are to be reported. Returns their number. */
   tellRepeats(): Promise<number>;
   claim(channel: string, options: { most: number; perMinute: number; leaseMs: number }): Promise<Claimed>;
   settle(claim: Claim, settlement: Settlement): Promise<"ok" | "repeat" | "lost">;
   /** Lets a delivery be tried again now, also if its channel is paused: the pause ends. */
   retry(channel: string, id: string): Promise<"ok" | "missing" | "delivered">;
   find(id: string): Promise<{ readonly notice: Notice; readonly deliveries: readonly Delivery[] } | undefined>;
-  matter(dedupKey: string): Promise<Matter | undefined>;
+  incident(dedupKey: string): Promise<Incident | undefined>;
   channelStates(): Promise<ReadonlyMap<string, ChannelState>>;
   /**
    * Lists what channels accepted, newest first, after the position `after` (an earlier `next`). An empty `eventType` or

@@ -2,7 +2,7 @@
 export const SEVERITIES = ["info", "warning", "critical"] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/** What a notice does to the matter that its `dedupKey` names. */
+/** What a notice does to the incident that its `dedupKey` names. */
 export const ACTIONS = ["opens", "updates", "resolves"] as const;
 export type Action = (typeof ACTIONS)[number];
 
@@ -26,19 +26,19 @@ export interface Notice {
   readonly whatToDo: string;
   /** Where to look, as name → URL. */
   readonly links: Readonly<Record<string, string>>;
-  /** Names the matter. Empty: the notice stands alone. */
+  /** Names the incident. Empty: the notice stands alone. */
   readonly dedupKey: string;
   readonly action: Action;
   readonly labels: readonly string[];
   /** W3C trace context of the task. May be empty. */
   readonly traceparent: string;
-  /** The matter has an issue where a channel has issues. */
+  /** The incident has an issue where a channel has issues. */
   readonly openIssue: boolean;
-  /** The state that the issue of the matter gets. Undefined leaves it. */
+  /** The state that the issue of the incident gets. Undefined leaves it. */
   readonly issueState?: "open" | "closed" | undefined;
-  /** When the matter ends by itself. */
+  /** When the incident ends by itself. */
   readonly endTime?: Date | undefined;
-  /** Who is told, by names of channels. Undefined: the rules decide. */
+  /** Who is notified, by names of channels. Undefined: the rules decide. */
   readonly channels?: readonly string[] | undefined;
 }
 
@@ -96,8 +96,8 @@ export interface Delivery {
   readonly nextTime: Date | undefined;
 }
 
-/** What is known of a matter. */
-export interface Matter {
+/** What is known of an incident. */
+export interface Incident {
   readonly open: boolean;
   /** Whether a notice has asked for an issue. */
   readonly issue: boolean;

@@ -52,7 +52,7 @@ export function afterFailure(error: unknown, ended: Ended): Settlement {
     retryMs,
     ref: undefined,
     pauseMs: kind === "limited" || asked !== undefined ? retryMs : 0,
-    // A limit is no failure, unless the wait that the channel asks for is too short to help.
+    // A limit is not a failure, unless the wait that the channel asks for is too short to help.
     channelIs: WORKS.includes(kind) ? "ok" : kind === "limited" && !tooShort ? "same" : "failed",
     delivered: undefined,
   };

@@ -17,9 +17,10 @@ export interface EventHandlerOptions {
 const LATE_MS = 30_000;
 
 /**
- * Makes the handler of events. It stores the notice of each event in its order. Events of one matter may come in another
- * order than that in which they happened: two replicas share the stream, and an event that failed or whose replica died
- * comes again after those behind it. So before a late beginning is told, it looks at the rest of the stream for its end.
+ * Makes the handler of events. It stores the notice of each event in its order. Events of one incident may come in
+ * another order than that in which they happened: two replicas share the stream, and an event that failed or whose
+ * replica died comes again after those behind it. So before it reports a late beginning, it looks at the rest of the
+ * stream for its end.
  */
 export function createEventHandler({ intake, client, now }: EventHandlerOptions) {
   const laterEnds = createLaterEnds(client);

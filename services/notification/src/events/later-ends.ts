@@ -9,17 +9,17 @@ type Position = Pick<Delivery, "partition" | "id">;
 interface Seen {
   readonly from: string;
   to: string;
-  /** The place of the newest end of each matter, by its key. */
+  /** The place of the newest end of each incident, by its key. */
   readonly ends: Map<string, string>;
 }
 
 const BATCH = 500;
 
-/** Looks for ends of matters on the stream. It reads each entry once for many beginnings, as after a long outage. */
+/** Looks for ends of incidents on the stream. It reads each entry once for many beginnings, as after a long outage. */
 export function createLaterEnds(client: RedisClient) {
   const seen = new Map<number, Seen>();
   return {
-    /** The place of the newest end of a matter after a position. Undefined: the stream has none. */
+    /** The place of the newest end of an incident after a position. Undefined: the stream has none. */
     async newest(key: string, { partition, id }: Position): Promise<string | undefined> {
       const known = seen.get(partition);
       const part = known && !isBefore(id, known.from) ? known : { from: id, to: id, ends: new Map<string, string>() };

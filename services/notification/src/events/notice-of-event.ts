@@ -79,7 +79,7 @@ function saidBy({ data }: Event): Said | undefined {
           parks: actionEnum === LimitAction.PARK ? "yes" : "",
           ...(actionEnum <= LimitAction.UNSPECIFIED && { stated_action: action }),
         },
-        // Each threshold of each period is a matter of its own: one ends when its period ends.
+        // Each threshold of each period is an incident of its own: one ends when its period ends.
         dedupKey: `usage/${kind}/${name}/${percent(threshold)}/${periodStartTime?.toISOString() ?? ""}/${action}`,
         endTime: data.value.periodEndTime,
         labels: ["usage", kind],
@@ -125,7 +125,7 @@ function saidBy({ data }: Event): Said | undefined {
   return undefined;
 }
 
-/** The monitor tells people of a lost login itself, by Notify, so these events only go to the file. */
+/** The monitor notifies people of a lost login itself, by Notify, so these events only go to the file. */
 const FOR_THE_RECORD: Said = { channels: [] };
 
 /**

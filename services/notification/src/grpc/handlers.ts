@@ -149,10 +149,10 @@ export function notificationHandlers(options: HandlerOptions): Handlers<typeof N
         faults.push({ field: "update_id", description: "must be 1 to 128 characters" });
       }
       if (written === undefined || faults.length > 0) throw invalidFields(faults);
-      const matter = await store.matter(dedupKey);
-      if (matter === undefined || !matter.issue) throw issueMissing(dedupKey);
+      const incident = await store.incident(dedupKey);
+      if (incident === undefined || !incident.issue) throw issueMissing(dedupKey);
       const made = noticeFrom(written, false, now(), `update:${dedupKey}:${updateId}`);
-      // A comment does not begin the matter: that would count as a repeat.
+      // A comment does not begin the incident: that would count as a repeat.
       const action = made.action === "resolves" ? made.action : "updates";
       await intake.accept({ ...made, action, issueState });
       return {};

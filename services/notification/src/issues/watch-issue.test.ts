@@ -27,7 +27,9 @@ describe("the watch of an issue", () => {
       "m",
       {
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- all that a watch uses
-        store: { matter: async () => ({ open: true, issue: true, refs: { file: "x", one: "1", two: "7" } }) } as never,
+        store: {
+          incident: async () => ({ open: true, issue: true, refs: { file: "x", one: "1", two: "7" } }),
+        } as never,
         issues: new Map([
           ["one", issuesOf("one")],
           ["two", issuesOf("two")],

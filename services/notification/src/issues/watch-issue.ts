@@ -9,7 +9,7 @@ export interface WatchOptions {
   readonly store: NoticeStore;
   /** The channels that have issues, by name. */
   readonly issues: ReadonlyMap<string, Issues>;
-  /** How often the tracker is asked. A change that it tells of is read at once. */
+  /** How often the tracker is asked. A change that it announces is read at once. */
   readonly pollMs: number;
   readonly changes: IssueChanges;
   readonly log: Logger;
@@ -25,10 +25,10 @@ const READ_MS = 15_000;
 const FAILED: Backoff = { firstMs: 5_000, longestMs: 600_000 };
 
 /**
- * Yields the state of the issue of a matter, at first and after each change, until `signal` aborts. If several channels
- * have an issue of it, all are watched, and the one that was closed last wins. A tracker that does not answer is asked
- * again with growing waits, and holds up the others for at most 15 s. Throws ISSUE_NOT_FOUND if no notice of the matter
- * has asked for an issue.
+ * Yields the state of the issue of an incident, at first and after each change, until `signal` aborts. If several
+ * channels have an issue of it, all are watched, and the one that was closed last wins. A tracker that does not answer
+ * is asked again with growing waits, and holds up the others for at most 15 s. Throws ISSUE_NOT_FOUND if no notice of
+ * the incident has asked for an issue.
  */
 export async function* watchIssue(
   key: string,
@@ -43,7 +43,7 @@ export async function* watchIssue(
   }
 }
 
-/** One issue of the matter. */
+/** One issue of the incident. */
 interface Watched {
   readonly channel: string;
   readonly ref: string;
@@ -72,15 +72,15 @@ async function* watch(
       one.failures += 1;
       const asked = err instanceof DeliveryError ? (err.retryAfterMs ?? 0) : 0;
       waitMs = Math.max(asked, backoffMs(one.failures, FAILED));
-      log.warn({ err, channel: one.channel, matter: key }, "the state of an issue could not be read, trying again");
+      log.warn({ err, channel: one.channel, incident: key }, "the state of an issue could not be read, trying again");
     }
     one.dueMs = performance.now() + waitMs;
   };
 
   while (!signal.aborted) {
-    const matter = await store.matter(key);
-    if (matter === undefined || !matter.issue) throw issueMissing(key);
-    all = Object.entries(matter.refs).flatMap(([channel, ref]): Watched[] => {
+    const incident = await store.incident(key);
+    if (incident === undefined || !incident.issue) throw issueMissing(key);
+    all = Object.entries(incident.refs).flatMap(([channel, ref]): Watched[] => {
       if (!issues.has(channel)) return [];
       const before = all.find((each) => each.channel === channel && each.ref === ref);
       return [before ?? { channel, ref, reading: undefined, failures: 0, dueMs: 0 }];

@@ -5,7 +5,7 @@ import { toJsonLine } from "../text/json-line.js";
 import { KEYS, queueKeys } from "./keys.js";
 import { KEEP_IDS_MS } from "./notice-calls.js";
 import { type Shared, timeOf } from "./shared.js";
-import { deliveryJson, lostAttempts, storedDelivery, storedMatter, storedNotice } from "./stored.js";
+import { deliveryJson, lostAttempts, storedDelivery, storedIncident, storedNotice } from "./stored.js";
 
 /** How long a channel that keeps failing is left alone. It doubles with each further failure. */
 const BREAK = { firstMs: 5_000, longestMs: 300_000 };
@@ -21,13 +21,13 @@ export function deliveryCalls(
   { kept, breakAfter }: DeliveryCallsOptions,
 ): Pick<NoticeStore, "claim" | "settle" | "retry"> {
   const { redis, scripts } = shared;
-  const { notices, deliveries, matters, delivered, waiting, left, sequence, states, done, dead, log } = KEYS;
+  const { notices, deliveries, incidents, delivered, waiting, left, sequence, states, done, dead, log } = KEYS;
   /** The stored form of each delivery that a worker of this process has. */
   const storedOf = new WeakMap<Claim, string>();
   return {
     claim: async (channel, { most, perMinute, leaseMs }) => {
       const token = randomUUID();
-      const keys = { states, ...queueKeys(channel), notices, deliveries, matters };
+      const keys = { states, ...queueKeys(channel), notices, deliveries, incidents };
       const [next = "-1", ...rest] = await scripts.claimDeliveries(
         keys,
         timeOf(shared),
@@ -46,7 +46,7 @@ export function deliveryCalls(
     settle: (claim, settlement) => {
       const { outcome, delivery, retryMs, ref, pauseMs, channelIs, delivered: entry } = settlement;
       const [token = "", ...member] = claim.claim.split(" ");
-      const keys = { states, ...queueKeys(claim.channel), notices, deliveries, matters };
+      const keys = { states, ...queueKeys(claim.channel), notices, deliveries, incidents };
       const json = deliveryJson(storedOf.get(claim) ?? "{}", delivery, delivery.nextTime?.getTime() ?? 0);
       return scripts.settleDelivery(
         { ...keys, waiting, left, done, dead, log, delivered },
@@ -82,18 +82,18 @@ export function deliveryCalls(
   };
 }
 
-/** Reads the answer of the script: member, notice, delivery and matter in turn. */
+/** Reads the answer of the script: member, notice, delivery and incident in turn. */
 function claimsIn(reply: readonly string[], channel: string, token: string): { claim: Claim; stored: string }[] {
   const claims: { claim: Claim; stored: string }[] = [];
   for (let at = 0; at + 3 < reply.length; at += 4) {
-    const [member = "", noticeText = "", stored = "", matter = ""] = reply.slice(at, at + 4);
+    const [member = "", noticeText = "", stored = "", incident = ""] = reply.slice(at, at + 4);
     const { notice, repeats } = storedNotice(noticeText);
     const claim: Claim = {
       channel,
       notice,
       repeats,
       id: member.split(" ").slice(2).join(" "),
-      ref: matter === "" ? undefined : storedMatter(matter).refs[channel],
+      ref: incident === "" ? undefined : storedIncident(incident).refs[channel],
       delivery: storedDelivery(channel, stored),
       lost: lostAttempts(stored),
       claim: `${token} ${member}`,

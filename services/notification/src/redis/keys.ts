@@ -1,10 +1,10 @@
 /** The {braces} put all keys on one cluster node. */
 const PREFIX = "ccsp:notify:{log}:";
-/** `entries` and `delivered` are those of release 0.2.0 too. */
+/** `entries` and `delivered` are those of release 0.2.0 too. The key of incidents has a name from before this word. */
 export const KEYS = {
   notices: `${PREFIX}notices`,
   deliveries: `${PREFIX}deliveries`,
-  matters: `${PREFIX}matters`,
+  incidents: `${PREFIX}matters`,
   digests: `${PREFIX}digests`,
   ended: `${PREFIX}ended`,
   accepted: `${PREFIX}accepted`,

@@ -21,7 +21,7 @@ export function noticeCalls(
 ): Pick<NoticeStore, "accept" | "tellRepeats"> {
   const { redis, scripts, channels } = shared;
   const queues = channels.map(queueKeys).flatMap(({ due, order, claimed }) => [due, order, claimed]);
-  const { notices, deliveries, matters, digests, ended, accepted, delivered, waiting, left, sequence } = KEYS;
+  const { notices, deliveries, incidents, digests, ended, accepted, delivered, waiting, left, sequence } = KEYS;
   return {
     accept: (notice, routes, { place = "", newestEnd = "" } = {}) => {
       const routed = new Map(routes.map((route) => [route.channel, route]));
@@ -31,7 +31,7 @@ export function noticeCalls(
       });
       return orUnavailable(redis, () =>
         scripts.acceptNotice(
-          { notices, deliveries, matters, digests, ended, accepted, delivered, waiting, left, sequence, queues },
+          { notices, deliveries, incidents, digests, ended, accepted, delivered, waiting, left, sequence, queues },
           timeOf(shared),
           notice.id,
           noticeJson(notice),
@@ -52,7 +52,7 @@ export function noticeCalls(
 
     tellRepeats: () =>
       scripts.tellRepeats(
-        { notices, deliveries, matters, digests, waiting, left, sequence, queues },
+        { notices, deliveries, incidents, digests, waiting, left, sequence, queues },
         timeOf(shared),
         ...channels,
       ),

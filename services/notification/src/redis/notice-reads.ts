@@ -3,14 +3,14 @@ import type { Delivery } from "../domain/notice.js";
 import type { ChannelState, NoticeStore } from "../domain/notice-store.js";
 import { KEYS, queueKeys } from "./keys.js";
 import type { Shared } from "./shared.js";
-import { storedDelivery, storedMatter, storedNotice } from "./stored.js";
+import { storedDelivery, storedIncident, storedNotice } from "./stored.js";
 
-/** Reads one notice, one matter, and how the channels do. */
+/** Reads one notice, one incident, and how the channels do. */
 export function noticeReads({
   redis,
   channels,
   clock,
-}: Shared): Pick<NoticeStore, "find" | "matter" | "channelStates"> {
+}: Shared): Pick<NoticeStore, "find" | "incident" | "channelStates"> {
   return {
     find: async (id) => {
       const stored = await orUnavailable(redis, () => redis.hget(KEYS.notices, id));
@@ -19,9 +19,9 @@ export function noticeReads({
       return { notice, deliveries: await deliveriesOf(redis, id, names) };
     },
 
-    matter: async (key) => {
-      const stored = await orUnavailable(redis, () => redis.hget(KEYS.matters, key));
-      return stored === null ? undefined : storedMatter(stored);
+    incident: async (key) => {
+      const stored = await orUnavailable(redis, () => redis.hget(KEYS.incidents, key));
+      return stored === null ? undefined : storedIncident(stored);
     },
 
     channelStates: async () => {

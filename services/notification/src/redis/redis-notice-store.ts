@@ -11,9 +11,9 @@ export interface NoticeStoreOptions {
   /** All channels of the configuration. */
   readonly channels: readonly string[];
   readonly log: Logger;
-  /** Deliveries in the list, ended notices with their attempts, and ended matters that are kept. */
+  /** Deliveries in the list, ended notices with their attempts, and ended incidents that are kept. */
   readonly kept?: number;
-  /** Time between the first message of a matter and the one that tells of its repeats. It doubles each time. */
+  /** Time between the first message of an incident and the one with the number of its repeats. It doubles each time. */
   readonly digestMs?: number;
   /** Failures of a channel in a row after which it is tried with one delivery at a time. */
   readonly breakAfter?: number;

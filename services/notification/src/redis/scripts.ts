@@ -4,10 +4,10 @@ import { asList, bindScript, oneOf, type RedisClient } from "@ccsp/redis-kit";
 export function bindNoticeScripts(redis: RedisClient) {
   const file = (name: string) => new URL(`../../lua/${name}.lua`, import.meta.url);
   const number = (reply: unknown): number => Number(reply);
-  const { notices, deliveries, matters } = {
+  const { notices, deliveries, incidents } = {
     notices: "notices",
     deliveries: "deliveries",
-    matters: "matters",
+    incidents: "incidents",
   } as const;
   return {
     acceptNotice: bindScript(
@@ -16,7 +16,7 @@ export function bindNoticeScripts(redis: RedisClient) {
       [
         notices,
         deliveries,
-        matters,
+        incidents,
         "digests",
         "ended",
         "accepted",
@@ -31,20 +31,20 @@ export function bindNoticeScripts(redis: RedisClient) {
     tellRepeats: bindScript(
       redis,
       file("tell_repeats"),
-      [notices, deliveries, matters, "digests", "waiting", "left", "sequence", "...queues"],
+      [notices, deliveries, incidents, "digests", "waiting", "left", "sequence", "...queues"],
       number,
     ),
     claimDeliveries: bindScript(
       redis,
       file("claim_deliveries"),
-      ["states", "due", "order", "claimed", notices, deliveries, matters],
+      ["states", "due", "order", "claimed", notices, deliveries, incidents],
       (reply) => asList(reply).map(String),
     ),
     settleDelivery: bindScript(
       redis,
       file("settle_delivery"),
       [
-        ...(["states", "due", "order", "claimed", notices, deliveries, matters, "waiting", "left", "done"] as const),
+        ...(["states", "due", "order", "claimed", notices, deliveries, incidents, "waiting", "left", "done"] as const),
         ...(["dead", "log", "delivered"] as const),
       ],
       oneOf("ok", "repeat", "lost"),

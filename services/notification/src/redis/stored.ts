@@ -3,7 +3,7 @@ import {
   type Attempt,
   bareNotice,
   type Delivery,
-  type Matter,
+  type Incident,
   type Notice,
   SEVERITIES,
 } from "../domain/notice.js";
@@ -86,7 +86,7 @@ function attemptFrom(json: unknown): Attempt {
   return { time: new Date(number(at)), tookMs: number(took), cause: text(cause) };
 }
 
-export function storedMatter(stored: string): Matter {
+export function storedIncident(stored: string): Incident {
   const { open, issue, refs } = record(JSON.parse(stored));
   return { open: open === true, issue: issue === true, refs: texts(refs) };
 }

@@ -87,7 +87,7 @@ function wantedBy(
     const why = reaches(severity, "warning")
       ? "there are no rules, and it is a warning or more"
       : isEndOfMore(notice)
-        ? "there are no rules, and it is an end, for those who heard of the beginning"
+        ? "there are no rules, and it is an end, for the channels that got the beginning"
         : undefined;
     return () => why;
   }
@@ -98,7 +98,7 @@ function wantedBy(
   };
 }
 
-/** An end is as important as its beginning, and goes to those who were told of that. */
+/** An end is as important as its beginning, and goes to the channels that got the beginning. */
 const isEndOfMore = ({ action }: Notice): boolean => action === "resolves";
 
 /** Whether a notice fits a rule. */

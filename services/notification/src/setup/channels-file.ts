@@ -41,7 +41,7 @@ const texts = z
   .transform((given) => [given].flat());
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be 1 to 63 of a-z 0-9 -");
 
-/** What looks like a network and is none would otherwise be the name of a host that nothing has. */
+/** What looks like a network but is not valid would otherwise be the name of a host that nothing has. */
 const target = z
   .string()
   .refine(

@@ -71,7 +71,7 @@ describe("the text of a notice", () => {
     }
   });
 
-  it("tells the number of repeats", () => {
+  it("says the number of repeats", () => {
     const { body } = render(notice, { format: "text", language: "en", repeats: 9_999 });
     assert.match(body, /9999 more times since the last message/);
   });

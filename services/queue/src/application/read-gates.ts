@@ -78,7 +78,7 @@ function checkScope(asked: PauseQueueRequest["scope"], engines: readonly string[
     return undefined;
   }
   if (scope.kind === "engine" || scope.kind === "account") {
-    faults.unless(engines.includes(scope.engine), "scope", `is none of ${engines.join(", ")}`);
+    faults.unless(engines.includes(scope.engine), "scope", `must be one of ${engines.join(", ")}`);
   }
   if (scope.kind === "agent") faults.unless(isAgentId(scope.agent), "scope.agent_id", "is not an agent id");
   if (scope.kind === "account") faults.unless(isAccount(scope.account), "scope.account", ACCOUNT_RULE);

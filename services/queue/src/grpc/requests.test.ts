@@ -5,7 +5,7 @@ import { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { readReport } from "./requests.js";
 
 describe("a Report", () => {
-  it("is refused with an entry of the queue's own, also with a time in it that is none", () => {
+  it("is refused with an entry of the queue's own, also if a time in it is invalid", () => {
     const readyTime = new Date(Number.NaN); // what a timestamp out of range is decoded to
     const event = TaskEvent.fromPartial({ event: { $case: "stateChanged", value: { readyTime } } });
     assert.throws(

@@ -111,7 +111,7 @@ export function readReport(request: ReportRequest): Report {
     const kind = event.event?.$case;
     if (kind === undefined) return [];
     if (kind === "stateChanged" || kind === "taskEnded") {
-      // Not encoded: only these kinds have times, and a time that is none cannot be encoded.
+      // Not encoded: only these kinds have times, and an invalid time cannot be encoded.
       faults.unless(false, `events[${i}]`, "is written by the queue only");
       return [];
     }

@@ -66,7 +66,7 @@ export function readSetLimits(
 function nameRule(name: string, engines: readonly string[]): string {
   const shown = isVisible(name) ? JSON.stringify(name.slice(0, 100)) : "it";
   return (
-    `${shown} is no limit: it must be weight/class/high, normal or low, weight/agent/ID, rate/agent/ID, ` +
+    `${shown} is not a limit: it must be weight/class/high, normal or low, weight/agent/ID, rate/agent/ID, ` +
     `rate/engine/ENGINE or rate/account/ENGINE/ACCOUNT, with an engine of ${engines.join(", ")}`
   );
 }

@@ -21,7 +21,7 @@ describe("promptSnippet", () => {
     assert.ok(snippet.length < 10);
   });
 
-  it("is empty without a prompt, and for bytes that are no spec", () => {
+  it("is empty without a prompt, and for bytes that are not a spec", () => {
     assert.equal(promptSnippet(undefined), "");
     assert.equal(snippetOf("", { systemPrompt: "be brief" }), "");
     assert.equal(promptSnippet(Uint8Array.of(0xff, 0xff)), "");

@@ -40,7 +40,7 @@ describe("the facts of a run in its event", () => {
     assert.deepEqual(namesOf(""), [undefined, undefined, undefined]);
   });
 
-  it("hold no member for windows that the run did not tell of", () => {
+  it("hold no member for windows that the run did not report", () => {
     assert.deepEqual(failFacts({ usage: undefined, windows: [] }), { event: {} });
   });
 });

@@ -40,7 +40,7 @@ interface Place {
 /**
  * Reads them without following links, so everything is from inside `root`: an allowed root, which has the working
  * folder. What cannot be used is ignored and named: a link, a pipe, a text that is too
- * long, a file that this user may not read, settings that are no JSON.
+ * long, a file that this user may not read, settings that are not JSON.
  */
 export async function readBrought(root: string, workingFolder: string): Promise<Brought> {
   const places: Place[] = [];

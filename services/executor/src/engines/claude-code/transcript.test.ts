@@ -190,7 +190,7 @@ describe("the transcript of a run", () => {
     }
   });
 
-  it("keeps what the CLI last said of each usage window, and drops what is no number", () => {
+  it("keeps what the CLI last said of each usage window, and drops what is not a number", () => {
     const reader = createTranscriptReader();
     const said = (info: object) => reader.read(Buffer.from(JSON.stringify({ type: "rate_limit_event", ...info })));
     const week = { name: "seven_day", state: "open", resetMs: 9_000_000, share: 0.5, lengthMs: 604_800_000 };

@@ -264,7 +264,7 @@ const GIVEN: readonly Given[] = [
   {
     name: "instance-late",
     metric: "instance_late",
-    // `executor-lost` tells of executors.
+    // `executor-lost` reports executors.
     not: { service: "executor" },
     when: [">=", 1],
     fireAfterMs: MINUTE_MS,
@@ -310,7 +310,7 @@ const GIVEN: readonly Given[] = [
     name: "certificate-expiry",
     metric: "certificate_expires_seconds",
     when: ["<", 7 * (DAY_MS / 1_000)],
-    // A restart takes its signal away for some time, and is no new matter.
+    // A restart takes its signal away for some time, and is not a new incident.
     keepFiringMs: 15 * MINUTE_MS,
     severity: "critical",
     summary: "The certificate of the {service} {instance} expires in {value}",
@@ -361,7 +361,7 @@ const SERVICES = ["gateway", "queue", "executor", "monitor", "notification"];
 /** Every instance of a service has this metric, from its start on. */
 const OF_EACH = "ccsp_log_lines_dropped_total";
 const absent = (service: string): string => `absent(${OF_EACH}{service="${service}"})`;
-/** While `executor-lost` tells of a dead executor, no other rule does, unless the monitor is away too. */
+/** While `executor-lost` reports a dead executor, no other rule does, unless the monitor is away too. */
 const EXECUTOR_LOST = "(max(ccsp_monitor_executor_lost) >= 1)";
 
 /**

@@ -112,7 +112,7 @@ describe("judging a rule", () => {
     assert.deepEqual(one.told, ["firing a: 85 % of 80 %"]);
   });
 
-  it("never tells of an alert twice in a row, and keeps both waits, whatever a signal does", () => {
+  it("never reports an alert twice in a row, and keeps both waits, whatever a signal does", () => {
     for (let seed = 1; seed <= 60; seed += 1) {
       const random = randomOf(seed);
       const one = world();
@@ -161,7 +161,7 @@ describe("judging a rule", () => {
     look([heat(11)]);
     after(60);
     look([heat(11)]);
-    assert.deepEqual(told, [], "an hour of silence is no hour of heat");
+    assert.deepEqual(told, [], "an hour of silence is not an hour of heat");
     after(2);
     look([heat(11)]);
     assert.equal(told.length, 1);
@@ -172,7 +172,7 @@ describe("judging a rule", () => {
     assert.equal(told.length, 1, "and none of cold");
   });
 
-  it("begins both waits anew when the clock went back far, and does not wait until it catches up", () => {
+  it("begins both waits again when the clock went back far, and does not wait until it catches up", () => {
     const { look, told, after } = world();
     const aYear = 365 * 24 * 60;
     after(aYear);
@@ -193,7 +193,7 @@ describe("judging a rule", () => {
     assert.equal(told.length, 2);
   });
 
-  it("tells of many alerts at once together, and of their end when the last one has ended", () => {
+  it("reports many alerts at once together, and their end when the last one has ended", () => {
     const { look, told, after } = world({ ...RULE, fireAfterMs: 0, keepFiringMs: 0 });
     const many = (count: number) => Array.from({ length: count }, (_, at) => heat(11 + at, `room ${at}`));
     const { firing } = look(many(200));
@@ -210,10 +210,10 @@ describe("judging a rule", () => {
       [firing[0]?.id],
     );
     after(1);
-    assert.equal(look(many(MOST_TOLD_APART)).firing.length, MOST_TOLD_APART, "few are told of apart");
+    assert.equal(look(many(MOST_TOLD_APART)).firing.length, MOST_TOLD_APART, "few are reported apart");
   });
 
-  it("tells of a silenced alert when the silence ends while it still fires, and never of one that ended before", () => {
+  it("reports a silenced alert when the silence ends while it still fires, and never one that ended before", () => {
     const { look, told, after } = world({ ...RULE, fireAfterMs: 0, keepFiringMs: 0 });
     const silenced = ({ room }: Labels) => room === "a";
     look([heat(11, "a"), heat(11, "b")], { silenced });
@@ -230,7 +230,7 @@ describe("judging a rule", () => {
     assert.deepEqual(
       told,
       ["firing a is at 12, above 10", "resolved a is at 12, above 10"],
-      "an end is told of also then",
+      "an end is reported also then",
     );
   });
 

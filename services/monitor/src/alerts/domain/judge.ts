@@ -12,7 +12,7 @@ import { summaryOf, valueWords } from "./words.js";
  *
  * `fireAfter` is the `for` of Prometheus, and `keepFiring` its `keep_firing_for`. A signal that its source no longer
  * names counts as one that does not meet the condition. While a source does not answer, nothing is judged, and the time
- * in which nobody looked proves neither that a condition held nor that it did not: both waits begin anew.
+ * in which nobody looked proves neither that a condition held nor that it did not: both waits begin again.
  */
 export interface Alert {
   readonly id: string;
@@ -21,7 +21,7 @@ export interface Alert {
   readonly value: number;
   /** The value in words. Absent: the release before stored it. */
   readonly valueText?: string;
-  /** The text of the rule with the newest value. `Told` has the text that people were told. */
+  /** The text of the rule with the newest value. `Told` has the text that was reported. */
   readonly summary: string;
   /** When the condition began to hold. */
   readonly startMs: number;
@@ -30,7 +30,7 @@ export interface Alert {
   readonly goneMs?: number;
   /** When a wait was last looked at. It is not renewed while nothing waits. */
   readonly seenMs: number;
-  /** The id with which people were told: its own, or that of its group. */
+  /** The id with which it was reported: its own, or that of its group. */
   readonly toldId?: string;
 }
 
@@ -40,7 +40,7 @@ export interface ResolvedAlert extends Omit<Alert, "state" | "goneMs" | "seenMs"
   readonly whatToDo: string;
 }
 
-/** What people were told, for the end of it. It stays until the last of its alerts is resolved. */
+/** What was reported, for the report of its end. It stays until the last of its alerts is resolved. */
 export interface Told {
   readonly severity: Severity;
   readonly labels: Labels;
@@ -49,7 +49,7 @@ export interface Told {
   readonly channels: readonly string[];
 }
 
-/** All alerts of one rule. They change together, with the events that tell of it. */
+/** All alerts of one rule. They change together, with the events that report them. */
 export interface RuleAlerts {
   /** By the fingerprint of their labels. */
   readonly active: Readonly<Record<string, Alert>>;
@@ -83,7 +83,7 @@ export interface Judgement {
   readonly beyond: number;
 }
 
-/** More alerts of a rule than this that fire in the same turn are told of together. */
+/** More alerts of a rule than this that fire in the same turn are reported together. */
 export const MOST_TOLD_APART = 5;
 /** Most alerts of a rule, pending and firing. */
 export const MOST_ALERTS = 500;
@@ -99,7 +99,7 @@ export interface JudgeInput {
   readonly nowMs: number;
   /** A longer time between two looks is one in which nobody looked. */
   readonly mostUnseenMs: number;
-  /** Whether nobody is to be told of an alert with these labels. */
+  /** Whether nobody is to be notified of an alert with these labels. */
   readonly silenced: (labels: Labels) => boolean;
 }
 
@@ -177,7 +177,7 @@ interface Step {
 /** Returns the alert as it is now. Undefined: it was pending and is gone. */
 function step({ judged, alert, signal, nowMs, mostUnseenMs, key }: Step): Alert | "resolved" | undefined {
   const held = judged !== undefined && signal !== undefined && holds(judged, signal.value);
-  // A clock that went back far is as good as a time in which nobody looked: waits would go on until it catches up.
+  // Treat a clock that jumped back like a time without checks: waits would go on until it catches up.
   const unseen = Math.abs(nowMs - alert.seenMs) > mostUnseenMs;
   if (alert.state === "pending") {
     if (!held) return undefined;
@@ -219,7 +219,7 @@ function begin({
   return judged.fireAfterMs === 0 ? { ...alert, state: "firing", fireMs: nowMs } : { ...alert, state: "pending" };
 }
 
-/** What people are told of these alerts, which fire now. */
+/** What is reported of these alerts, which fire now. */
 function firingOf(rule: AlertRule, alerts: readonly Alert[], nowMs: number): Firing {
   const upwards = rule.condition.startsWith(">");
   const worst = alerts.reduce((one, other) =>

@@ -110,7 +110,7 @@ export function matcherFaults(
     };
     if (label === "") fault("label", "is empty");
     else if (known !== undefined && !known.includes(label))
-      fault("label", known.length === 0 ? "the metric has no labels" : `is none of ${known.join(", ")}`);
+      fault("label", known.length === 0 ? "the metric has no labels" : `must be one of ${known.join(", ")}`);
     if (label.length > MOST_LABEL || !isVisible(label)) fault("label", "must have at most 128 visible characters");
     if (value.length > MOST_LABEL || !isVisible(value)) fault("value", "must have at most 128 visible characters");
   }

@@ -1,7 +1,7 @@
 import { type FieldViolation, invalidFields, isVisible, VISIBLE_RULE } from "@ccsp/errors";
 import { DAY_MS, type Labels, type Matcher, MINUTE_MS, matcherFaults, matches, type Severity } from "./rule.js";
 
-/** Nobody is told of new alerts that match it. */
+/** Nobody is notified of new alerts that match it. */
 export interface Silence {
   readonly matchers: readonly Matcher[];
   readonly reason: string;

@@ -21,7 +21,7 @@ const METRICS = [
   }),
 ];
 
-/** What the usage of the last 15 minutes tells of each engine. */
+/** What the usage of the last 15 minutes says about each engine. */
 export function runSignals(usage: Minutes): SignalSource {
   return {
     metrics: METRICS,

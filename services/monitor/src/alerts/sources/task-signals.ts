@@ -12,7 +12,7 @@ const MOST_PAGES = 10;
 const [MOST_PEERS, LEAST_PEERS] = [200, 20];
 /** A task that has run for less than this is not said to run away, however short its peers are. */
 const LEAST_MS = 10 * 60_000;
-/** Most tasks that are told of: those that have run longest against their peers. */
+/** Most tasks that are reported: those that have run longest against their peers. */
 const MOST_TASKS = 100;
 
 /**

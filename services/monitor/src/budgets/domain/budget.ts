@@ -119,7 +119,7 @@ export const isUsedUp = ({ share }: Standing): boolean => share >= 1;
 
 /**
  * The largest share that was reached and of which no event has told in this period. 1: the budget is used up. Undefined
- * when there is none. When several are reached at once, only the largest is told.
+ * when there is none. When several are reached at once, only the largest is reported.
  */
 export function shareToTell({ budget, period, share }: Standing): number | undefined {
   const { told, warnShares } = budget;

@@ -27,14 +27,14 @@ import { backoffMs } from "@ccsp/timing";
  * ```
  *
  * - "Refused" is an answer that means that the login is gone. An answer that says nothing about the login (network,
- *   limits, a crash) changes no state and counts in no row: the next probe follows.
+ *   limits, a crash) neither changes the state nor counts as a refusal; the session is probed again.
  * - "Gate shut": the queue has closed the account's gate because a run was refused. This counts as the first refusal.
  * - "Confirmed": the issue was closed, a person called ConfirmSession, or a person opened the account's gate.
  *
- * `lost` and `recovering` are intents: they are stored before the queue is called, and left after it has answered. What
- * people have to be told is stored in `mail` together with the change that it tells of, and removed after the
- * notification service has taken it. All these calls may be repeated: their ids come from the outage. So a process that
- * dies between two steps loses nothing, and the next one does the step again.
+ * `lost` and `recovering` are intents: they are stored before the queue is called, and left after it has answered. The
+ * notices for people are stored in `mail` together with the change that they report, and removed after the notification
+ * service has taken them. All these calls may be repeated: their ids come from the outage. So a process that dies
+ * between two steps loses nothing, and the next one does the step again.
  */
 export type SessionState = "unproven" | "valid" | "suspected" | "lost" | "waiting" | "confirming" | "recovering";
 
@@ -144,7 +144,7 @@ export interface Waits {
   readonly retryMs: number;
 }
 
-/** A changed session, with the events that tell of it. */
+/** A changed session, with the events that report it. */
 export interface Changed {
   readonly session: Session;
   readonly events: readonly { readonly key: string; readonly time: Date; readonly data: EventData }[];
@@ -325,7 +325,7 @@ export function afterConfirmation(session: Session, confirmed: Confirmation, dec
 /** A person wants a probe now. */
 export const afterQuestion = (session: Session): Session => ({ ...session, asked: session.asked + 1 });
 
-/** The account is paused. `told`: the queue has told of the lost login by itself. */
+/** The account is paused. `told`: the queue has reported the lost login by itself. */
 export function afterPause(session: Session, told: boolean, { nowMs, waits }: Deciding): Changed | undefined {
   const { state, outage, engine, account } = session;
   if (state !== "lost" || !outage) return undefined;

@@ -11,10 +11,10 @@ const STARTS = "starts:";
 
 export const inTimeOf = (priority: string): string => `${STARTS}${priority}:in-time`;
 export const lateOf = (priority: string): string => `${STARTS}${priority}:late`;
-/** The counter of calls that were answered with OK within so many seconds. Undefined: slower than the last bound. */
+/** The counter of calls that were answered with OK within this many seconds. Undefined: slower than the last bound. */
 export const okWithin = (bound: number | undefined): string => (bound === undefined ? SLOWEST : `${OK}${bound}`);
 
-/** How many calls were answered with OK, and how many of them within so many seconds. */
+/** How many calls were answered with OK, and how many of them within this many seconds. */
 export function answeredWithin(counts: Counts, seconds: number): { readonly total: number; readonly within: number } {
   const ok = durations(counts);
   const sum = (bounds: typeof ok) => bounds.reduce((total, { count }) => total + count, 0);

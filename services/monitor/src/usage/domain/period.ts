@@ -18,7 +18,7 @@ const REACH_MS = { hour: 2 * 3_600_000, day: 26 * 3_600_000, month: 32 * 24 * 3_
 
 export const TIME_ZONE_RULE = "is not the IANA name of a time zone, such as Europe/Berlin";
 
-/** Whether this host knows the time zone by its IANA name. An offset such as `+02:00` is no name. */
+/** Whether this host knows the time zone by its IANA name. An offset such as `+02:00` is not a name. */
 export function isTimeZone(name: string): boolean {
   if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(name)) return false;
   try {

@@ -31,7 +31,7 @@ export const OTHER_ROW: Row = {
 export interface Run {
   /** Runs with the same id count once. */
   readonly id: string;
-  /** The partition of the event stream that told of it. Its counts and its own event are on the same one. */
+  /** The partition of the event stream that reported it. Its counts and its own event are on the same one. */
   readonly partition: number;
   /** Empty for work that no task did. */
   readonly taskId: string;

@@ -174,7 +174,7 @@ describe("time series", () => {
     assert.deepEqual(await refusedFields(() => ask(60)), ["max_series"]);
   });
 
-  it("refuses 10^9 buckets, steps that are no whole minutes or longer than the longest range, and too fine ones", async () => {
+  it("refuses 10^9 buckets, steps that are not whole minutes or longer than the longest range, and too fine ones", async () => {
     const { store, asked } = storeOf([]);
     const refused = (query: object) => refusedFields(() => reportTimeSeries(store, { ...base, ...query }, now));
     const long = { start: at("2024-06-01T00:00:00Z"), end: now };

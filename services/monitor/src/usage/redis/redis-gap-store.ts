@@ -24,7 +24,7 @@ export function createRedisGapStore(redis: RedisClient, group: string): GapStore
       const first = textOf(asList(stream.get("first-entry"))[0]);
       const last = textOf(own?.get("last-delivered-id")) || "0-0";
       const trimmed = Number(stream.get("entries-added")) > Number(stream.get("length"));
-      // A new group begins at the oldest event that is kept. What was trimmed before it existed is no gap.
+      // A new group begins at the oldest event that is kept. What was trimmed before it existed is not a gap.
       if (first === "" || last === "0-0" || !trimmed) return undefined;
       const atLast = textOf(stream.get("last-generated-id")) === last;
       if (!isBefore(last, first) && (atLast || !(await isNearTheEnd(redis, partition, last)))) return undefined;

@@ -9,7 +9,7 @@ const nameOf = (grain: keyof typeof PRECISION, ms: number): string =>
 
 /**
  * The keys of one partition. The {braces} put them on the cluster node of the partition's events, so that one script
- * can count an attempt everywhere and tell of it (ADR 1).
+ * can count an attempt everywhere and report it (ADR 1).
  */
 export function usageKeys(partition: number) {
   const prefix = `ccsp:usage:{${partition}}:`;

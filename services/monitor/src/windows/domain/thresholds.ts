@@ -5,16 +5,16 @@ const SHARES = [0.95, 0.8] as const;
 /** Stands for the prediction that the window runs out within the hour. */
 const RUNS_OUT = 1;
 
-/** What to tell of a window: the share that it passed, or RUNS_OUT. */
+/** What to report of a window: the share that it passed, or RUNS_OUT. */
 export interface Notice {
   readonly threshold: number;
-  /** What was told of this period then. */
+  /** What is reported of this period after that. */
   readonly told: readonly number[];
 }
 
 /**
- * Returns what is to tell of a window now. A window that passes two shares at once tells of the higher one only. One
- * that is predicted to run out within the hour tells so, unless it has passed the highest share.
+ * Returns what to report of a window now. Of two shares that are passed at once, only the higher one is reported. The
+ * prediction that it runs out within the hour is reported too, unless the highest share has passed.
  */
 export function noticeOf({ window: { told }, share = 0, exhaustion }: WindowReport, nowMs: number): Notice | undefined {
   const passed = SHARES.filter((each) => share >= each);

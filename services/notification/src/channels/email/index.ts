@@ -33,7 +33,7 @@ const TIMEOUTS = { connectionTimeout: 8_000, greetingTimeout: 8_000, socketTimeo
 const SUBJECT = 200;
 
 /**
- * Sends each notice as an e-mail by SMTP. The mails of a matter are one thread: later ones refer to the first one. A
+ * Sends each notice as an e-mail by SMTP. The mails of an incident are one thread: later ones refer to the first one. A
  * mail has the same `Message-ID` each time, by which many mail servers drop repeats. A mail that some recipients refuse
  * is delivered: they are named as missed.
  */

@@ -3,7 +3,7 @@ import { githubFailure } from "./failure.js";
 import { createIssueIndex } from "./issue-index.js";
 import { issueStatus } from "./issue-status.js";
 import { createIssueWriter, type WriterSettings, type Written } from "./issue-writer.js";
-import { matterMarker, noticeMarker } from "./markers.js";
+import { incidentMarker, noticeMarker } from "./markers.js";
 import type { Client, Place } from "./octokit.js";
 
 export interface GitHubSettings extends Place, WriterSettings {
@@ -12,20 +12,20 @@ export interface GitHubSettings extends Place, WriterSettings {
   readonly reopen: boolean;
 }
 
-/** Writes notices as issues of one repository. The `ref` of a matter is the number of its issue. */
+/** Writes notices as issues of one repository. The `ref` of an incident is the number of its issue. */
 export function createGitHubChannel(octokit: Client, settings: GitHubSettings, now: () => Date): Channel {
   const { owner, repo, baseUrl, ownLabel, closeWhenResolved, reopen } = settings;
   const place = { owner, repo };
   const index = createIssueIndex(octokit, { ...place, label: ownLabel, now });
   const issues = createIssueWriter(octokit, place, settings);
 
-  /** The issue of the matter, if it is still there. */
+  /** The issue of the incident, if it is still there. */
   const find = async (message: Message, signal: AbortSignal) => {
     if (message.ref !== undefined) {
       const found = await index.get(Number(message.ref), signal);
       if (found !== undefined && (reopen || found.state === "open")) return found;
     }
-    const found = await index.find(matterMarker(message), noticeMarker(message));
+    const found = await index.find(incidentMarker(message), noticeMarker(message));
     // The answer of an earlier attempt may be lost, and the labels with it.
     if (found !== undefined || message.attempt === 1) return found;
     return index.findUnlabelled(noticeMarker(message), message.notice.time);
@@ -35,7 +35,7 @@ export function createGitHubChannel(octokit: Client, settings: GitHubSettings, n
     const { notice, repeats } = message;
     const found = await find(message, signal);
     if (found === undefined) {
-      // Nobody has to hear of the end of something that has no issue.
+      // Without an issue, the end needs no message.
       return notice.action === "resolves" ? undefined : issues.create(message, signal);
     }
     const { number, state, markers } = found;

@@ -26,7 +26,7 @@ const schema = z
     /** Marks the issues of CCSP. The channel finds its issues by it. */
     ownLabel: z.string().min(1).max(50).default("ccsp"),
     closeWhenResolved: z.boolean().default(true),
-    /** Off, a matter that begins again gets a new issue. */
+    /** Off, an incident that begins again gets a new issue. */
     reopen: z.boolean().default(true),
     /** Spaces requests as GitHub asks for (about one write in 3 s). GitHub Enterprise Server may do without. */
     throttle: z.boolean().default(true),
@@ -34,8 +34,8 @@ const schema = z
   .refine(({ tokenFile, app }) => (tokenFile === undefined) !== (app === undefined), "needs either tokenFile or app");
 
 /**
- * Opens an issue for each matter, comments on changes, and closes it at the end. It finds its own issue again, also
- * after a crash, so that a matter has one issue.
+ * Opens an issue for each incident, comments on changes, and closes it at the end. It finds its own issue again, also
+ * after a crash, so that an incident has one issue.
  */
 export const githubChannel: ChannelType = {
   type: "github",

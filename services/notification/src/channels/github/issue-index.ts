@@ -12,10 +12,10 @@ export interface OwnIssue {
 
 export interface IssueIndex {
   /**
-   * Finds the issue with one of these markers: the open one of the matter, or the one that this notice has made, also if
-   * a person has closed it since. The oldest wins.
+   * Finds the issue with one of these markers: the open one of the incident, or the one that this notice has made, also
+   * if a person has closed it since. The oldest wins.
    */
-  find(matter: string, notice: string): Promise<OwnIssue | undefined>;
+  find(incident: string, notice: string): Promise<OwnIssue | undefined>;
   /**
    * Finds the issue that this notice has made, also if it has no label: GitHub leaves labels out if the token may not set
    * them. It reads all issues that were made since two days before the time of the notice.
@@ -94,11 +94,11 @@ export function createIssueIndex(
   });
 
   return {
-    find: async (matter, notice) => {
+    find: async (incident, notice) => {
       // Those who ask while a read is in progress share the next one.
       await read();
       const found = [...known.values()].filter(
-        ({ state, markers }) => markers.includes(notice) || (state === "open" && markers.includes(matter)),
+        ({ state, markers }) => markers.includes(notice) || (state === "open" && markers.includes(incident)),
       );
       return found.sort((a, b) => a.number - b.number)[0];
     },

@@ -1,5 +1,5 @@
 import { DeliveryError, type Message } from "../../domain/channel.js";
-import { matterMarker, noticeMarker } from "./markers.js";
+import { incidentMarker, noticeMarker } from "./markers.js";
 import type { Client, Place } from "./octokit.js";
 
 export interface WriterSettings {
@@ -42,7 +42,7 @@ export function createIssueWriter(octokit: Client, place: Place, settings: Write
     const { data, status }: { data: Created; status: number } = await octokit.rest.issues.create({
       ...place,
       title: `${titlePrefix}${title}`.slice(0, TITLE),
-      body: `${body.slice(0, BODY)}\n\n${matterMarker(message)}\n${noticeMarker(message)}`,
+      body: `${body.slice(0, BODY)}\n\n${incidentMarker(message)}\n${noticeMarker(message)}`,
       labels: wanted,
       assignees: [...assignees],
       request: once(signal),

@@ -3,9 +3,12 @@ import type { Message } from "../../domain/channel.js";
 
 const hash = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 32);
 
-/** Hidden texts by which the channel finds what it has written. They do not show the key. */
-export const matterMarker = (message: Message): string => `<!-- ccsp-matter:${hash(keyOf(message))} -->`;
+/**
+ * Hidden texts by which the channel finds what it has written. They do not show the key. They stand in issues, so they
+ * cannot change.
+ */
+export const incidentMarker = (message: Message): string => `<!-- ccsp-matter:${hash(keyOf(message))} -->`;
 export const noticeMarker = ({ id }: Pick<Message, "id">): string => `<!-- ccsp-notice:${hash(id)} -->`;
 
-/** A notice that stands alone is a matter of its own. */
+/** A notice that stands alone is an incident of its own. */
 const keyOf = ({ id, notice }: Message): string => (notice.dedupKey === "" ? id : notice.dedupKey);

@@ -13,6 +13,7 @@ export const logChannel: ChannelType = {
       deliver: async ({ id, notice, repeats, render }) => {
         const { kind, severity, taskId, agentId, dedupKey, action } = notice;
         const { title } = render("text");
+        // `matter` is the incident. Operators search their logs by this name.
         const fields = { notice: id, kind, severity, taskId, agentId, matter: dedupKey, action, repeats };
         log[severity === "info" ? "info" : "warn"](fields, `notice: ${title}`);
       },

@@ -44,7 +44,7 @@ export function acceptSpec<S extends SpecInput>(
   if (!limits.engines.includes(engine)) {
     throw new Refusal("ENGINE_UNKNOWN", `spec.engine: this installation has no engine ${JSON.stringify(engine)}`, {
       metadata: { engine, engines: limits.engines.join(",") },
-      fields: [{ field: "spec.engine", description: `is none of ${limits.engines.join(", ")}` }],
+      fields: [{ field: "spec.engine", description: `must be one of ${limits.engines.join(", ")}` }],
     });
   }
   return { ...spec, engine, maxAttempts: spec.maxAttempts || DEFAULT_ATTEMPTS };

@@ -12,7 +12,7 @@ const PAGE = 64;
 export interface WatchDeps {
   readonly store: LogStore & TaskContents;
   readonly wakes: Wakes;
-  /** Waits until this watcher may hold so many more bytes in memory. */
+  /** Waits until this watcher may hold this many more bytes in memory. */
   readonly reserve: (bytes: number) => Promise<void>;
 }
 

@@ -211,7 +211,7 @@ export enum ErrorReason {
    */
   SESSION_NOT_FOUND = 35,
   /**
-   * ISSUE_NOT_FOUND - NOT_FOUND: no notice of this matter has asked for an issue, or it was forgotten.
+   * ISSUE_NOT_FOUND - NOT_FOUND: no notice of this incident has asked for an issue, or it was forgotten.
    * Do: Check the key. Send a notice with `open_issue` first.
    */
   ISSUE_NOT_FOUND = 31,

@@ -35,7 +35,7 @@ export enum LimitKind {
 export enum LimitAction {
   /** UNSPECIFIED - Not set. */
   UNSPECIFIED = 0,
-  /** WARN - It only tells. */
+  /** WARN - It only warns. */
   WARN = 1,
   /** REFUSE - It refuses new tasks. */
   REFUSE = 2,
@@ -517,9 +517,9 @@ export interface AlertFiring {
   startTime:
     | Date
     | undefined;
-  /** Who is told: names of channels. Empty: notification decides by its own rules. */
+  /** Who is notified: names of channels. Empty: notification decides by its own rules. */
   channels: string[];
-  /** Number of alerts in this group. More than 1 when many alerts of a rule fire at once and are told of together. */
+  /** Number of alerts in this group. More than 1 when many alerts of a rule fire at once and are reported together. */
   alerts: number;
   /** Severity of the rule. */
   severityEnum: AlertSeverity;
@@ -546,7 +546,7 @@ export interface AlertResolved {
     | undefined;
   /** One line for people. */
   summary: string;
-  /** Who was told. */
+  /** Who was notified. */
   channels: string[];
   /** Severity of the rule. */
   severityEnum: AlertSeverity;

@@ -2997,8 +2997,8 @@ export const AgentServiceService = {
    * Forecasts the usage of the calling agent. An answer that there is too little usage is not an error.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is unknown, or the horizon is no whole number of five minutes up to
-   *   six hours.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is unknown, or the horizon is not a whole number of five minutes up
+   *   to six hours.
    * - UNAVAILABLE `DEPENDENCY_UNAVAILABLE`: the monitor does not answer.
    */
   getMyForecast: {
@@ -3183,8 +3183,8 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    * Forecasts the usage of the calling agent. An answer that there is too little usage is not an error.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is unknown, or the horizon is no whole number of five minutes up to
-   *   six hours.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is unknown, or the horizon is not a whole number of five minutes up
+   *   to six hours.
    * - UNAVAILABLE `DEPENDENCY_UNAVAILABLE`: the monitor does not answer.
    */
   getMyForecast: handleUnaryCall<GetMyForecastRequest, GetMyForecastResponse>;

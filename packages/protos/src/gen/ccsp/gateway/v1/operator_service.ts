@@ -2494,7 +2494,7 @@ export const OperatorServiceService = {
       Buffer.from(ListAlertRulesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListAlertRulesResponse => ListAlertRulesResponse.decode(value),
   },
-  /** Tells of an alert as a test. */
+  /** Reports an alert as a test. */
   testAlertRule: {
     path: "/ccsp.gateway.v1.OperatorService/TestAlertRule" as const,
     requestStream: false as const,
@@ -2860,7 +2860,7 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   deleteAlertRule: handleUnaryCall<DeleteAlertRuleRequest, DeleteAlertRuleResponse>;
   /** Lists the rules of alerts. */
   listAlertRules: handleUnaryCall<ListAlertRulesRequest, ListAlertRulesResponse>;
-  /** Tells of an alert as a test. */
+  /** Reports an alert as a test. */
   testAlertRule: handleUnaryCall<TestAlertRuleRequest, TestAlertRuleResponse>;
   /** Lists alerts. */
   listAlerts: handleUnaryCall<ListAlertsRequest, ListAlertsResponse>;

@@ -11,7 +11,7 @@ export enum AdaptationMode {
   UNSPECIFIED = 0,
   /** OFF - It decides nothing. */
   OFF = 1,
-  /** DRY_RUN - It decides and tells, and changes nothing. */
+  /** DRY_RUN - It decides and reports, and changes nothing. */
   DRY_RUN = 2,
   /** ON - It decides and changes limits. */
   ON = 3,

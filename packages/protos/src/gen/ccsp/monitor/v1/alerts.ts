@@ -40,7 +40,7 @@ export enum AlertCondition {
 export enum AlertState {
   /** UNSPECIFIED - Not set. */
   UNSPECIFIED = 0,
-  /** PENDING - The condition holds, but not yet for the time that the rule asks for. Nobody is told. */
+  /** PENDING - The condition holds, but not yet for the time that the rule asks for. Nobody is notified. */
   PENDING = 1,
   /** FIRING - The condition has held for that time. */
   FIRING = 2,
@@ -90,7 +90,7 @@ export interface AlertRule {
   summary: string;
   /** What a person should do. At most 1,024 characters. */
   whatToDo: string;
-  /** Who is told: names of channels of the notification service, at most 16. Empty: it decides by its own rules. */
+  /** Who is notified: names of channels of the notification service, at most 16. Empty: it decides by its own rules. */
   channels: string[];
   /** The rule is switched off: it is not judged, and its alerts are resolved. */
   disabled: boolean;
@@ -152,7 +152,7 @@ export interface DeleteAlertRuleRequest {
 
 /** Response for `DeleteAlertRule`. */
 export interface DeleteAlertRuleResponse {
-  /** The built-in rule that holds from now on. Absent when there is none of this name. */
+  /** The built-in rule that holds from now on. Absent if no built-in rule has this name. */
   rule: AlertRuleStatus | undefined;
 }
 
@@ -174,7 +174,7 @@ export interface TestAlertRuleRequest {
 
 /** Response for `TestAlertRule`. */
 export interface TestAlertRuleResponse {
-  /** The alert that was told of. Its labels have `test` with the value `true`. */
+  /** The alert that was reported. Its labels have `test` with the value `true`. */
   alert: Alert | undefined;
 }
 
@@ -192,7 +192,7 @@ export interface Alert {
   labels: { [key: string]: string };
   /** The newest value. */
   value: number;
-  /** One line for people, with the newest value. The events have the line of the moment at which people were told. */
+  /** One line for people, with the newest value. The events have the line of the moment at which people were notified. */
   summary: string;
   /** What a person should do. */
   whatToDo: string;
@@ -209,8 +209,8 @@ export interface Alert {
     | Date
     | undefined;
   /**
-   * Id in the events `alert.firing` and `alert.resolved`: of the alert itself, or of the group with which it was told.
-   * Empty when nobody has been told.
+   * Id in the events `alert.firing` and `alert.resolved`: of the alert itself, or of the group with which it was
+   * reported. Empty when nobody has been notified.
    */
   toldId: string;
   /** Ids of the silences that match it now. */
@@ -247,7 +247,7 @@ export interface ListAlertsResponse {
   nextPageToken: string;
 }
 
-/** A silence: nobody is told of new alerts that match it. They are still judged and listed. */
+/** A silence: nobody is notified of new alerts that match it. They are still judged and listed. */
 export interface Silence {
   /** Id of the silence. */
   id: string;

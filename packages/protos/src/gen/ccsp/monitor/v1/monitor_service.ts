@@ -2097,10 +2097,10 @@ export const MonitorServiceService = {
    * now are left out, unless the range begins with them.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the step is no whole number of minutes or
-   *   longer than two years, the range has more than 3,000 steps, the steps are finer than what is kept, the grouping
-   *   or the time zone is unknown, or `start_time` is before the hours of which the days of the time zone are summed;
-   *   the description names the oldest day.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the step is not a whole number of minutes
+   *   or longer than two years, the range has more than 3,000 steps, the steps are finer than what is kept, the
+   *   grouping or the time zone is unknown, or `start_time` is before the hours of which the days of the time zone are
+   *   summed; the description names the oldest day.
    */
   getTimeSeries: {
     path: "/ccsp.monitor.v1.MonitorService/GetTimeSeries" as const,
@@ -2155,8 +2155,8 @@ export const MonitorServiceService = {
    * models were. An answer that there is too little usage is not an error.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is unknown, the filter has more than one field, or the horizon is no
-   *   whole number of five minutes up to six hours.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is unknown, the filter has more than one field, or the horizon is
+   *   not a whole number of five minutes up to six hours.
    */
   getForecast: {
     path: "/ccsp.monitor.v1.MonitorService/GetForecast" as const,
@@ -2385,9 +2385,9 @@ export const MonitorServiceService = {
     responseDeserialize: (value: Buffer): ListAlertRulesResponse => ListAlertRulesResponse.decode(value),
   },
   /**
-   * Tells of an alert of this rule and of its end, as if it had happened: `alert.firing` and `alert.resolved` on the
-   * stream, with the label `test` = `true`. So people see whether they would be told. It changes no alert, and silences
-   * do not hold it back.
+   * Reports an alert of this rule and its end, as if it had happened: `alert.firing` and `alert.resolved` on the
+   * stream, with the label `test` = `true`. So people see whether they would be notified. It changes no alert, and
+   * silences do not hold it back.
    *
    * Errors:
    * - NOT_FOUND `ALERT_RULE_NOT_FOUND`.
@@ -2418,8 +2418,9 @@ export const MonitorServiceService = {
     responseDeserialize: (value: Buffer): ListAlertsResponse => ListAlertsResponse.decode(value),
   },
   /**
-   * Silences alerts for a time: nobody is told when they begin to fire. One that still fires when the silence ends is
-   * told of then. The end of an alert that people were told of is told also during a silence.
+   * Silences alerts for a time: nobody is notified when they begin to fire. If an alert still fires when the silence
+   * ends, people are notified then. If they were notified of an alert before, they are also notified when it ends, even
+   * during a silence.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: no matcher, no reason, a duration out of its bounds, or there are 500 silences.
@@ -2518,10 +2519,10 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    * now are left out, unless the range begins with them.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the step is no whole number of minutes or
-   *   longer than two years, the range has more than 3,000 steps, the steps are finer than what is kept, the grouping
-   *   or the time zone is unknown, or `start_time` is before the hours of which the days of the time zone are summed;
-   *   the description names the oldest day.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, the step is not a whole number of minutes
+   *   or longer than two years, the range has more than 3,000 steps, the steps are finer than what is kept, the
+   *   grouping or the time zone is unknown, or `start_time` is before the hours of which the days of the time zone are
+   *   summed; the description names the oldest day.
    */
   getTimeSeries: handleUnaryCall<GetTimeSeriesRequest, GetTimeSeriesResponse>;
   /**
@@ -2551,8 +2552,8 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    * models were. An answer that there is too little usage is not an error.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is unknown, the filter has more than one field, or the horizon is no
-   *   whole number of five minutes up to six hours.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the metric is unknown, the filter has more than one field, or the horizon is
+   *   not a whole number of five minutes up to six hours.
    */
   getForecast: handleUnaryCall<GetForecastRequest, GetForecastResponse>;
   /**
@@ -2646,9 +2647,9 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
   /** Lists all rules with the number of their alerts. */
   listAlertRules: handleUnaryCall<ListAlertRulesRequest, ListAlertRulesResponse>;
   /**
-   * Tells of an alert of this rule and of its end, as if it had happened: `alert.firing` and `alert.resolved` on the
-   * stream, with the label `test` = `true`. So people see whether they would be told. It changes no alert, and silences
-   * do not hold it back.
+   * Reports an alert of this rule and its end, as if it had happened: `alert.firing` and `alert.resolved` on the
+   * stream, with the label `test` = `true`. So people see whether they would be notified. It changes no alert, and
+   * silences do not hold it back.
    *
    * Errors:
    * - NOT_FOUND `ALERT_RULE_NOT_FOUND`.
@@ -2662,8 +2663,9 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
    */
   listAlerts: handleUnaryCall<ListAlertsRequest, ListAlertsResponse>;
   /**
-   * Silences alerts for a time: nobody is told when they begin to fire. One that still fires when the silence ends is
-   * told of then. The end of an alert that people were told of is told also during a silence.
+   * Silences alerts for a time: nobody is notified when they begin to fire. If an alert still fires when the silence
+   * ends, people are notified then. If they were notified of an alert before, they are also notified when it ends, even
+   * during a silence.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: no matcher, no reason, a duration out of its bounds, or there are 500 silences.

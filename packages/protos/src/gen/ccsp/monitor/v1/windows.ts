@@ -11,11 +11,11 @@ import { WindowState } from "../../usage/v1/window.js";
 export enum ShareSource {
   /** UNSPECIFIED - The share is not known. */
   UNSPECIFIED = 0,
-  /** ENGINE - The engine told it, and nothing was used since. */
+  /** ENGINE - The engine reported it, and nothing was used since. */
   ENGINE = 1,
   /**
-   * ENGINE_AND_USAGE - The engine told it, and an estimate of what was used since is added: as much of the window as the same usage took
-   * before.
+   * ENGINE_AND_USAGE - The engine reported it, and an estimate of what was used since is added: as much of the window as the same usage
+   * took before.
    */
   ENGINE_AND_USAGE = 2,
   /**
@@ -79,7 +79,7 @@ export interface UsageWindow {
     | undefined;
   /** Where the share comes from. */
   shareSource: ShareSource;
-  /** The share that the engine told last in this period. Absent when it told none. */
+  /** The share that the engine reported last in this period. Absent when it reported none. */
   toldShare:
     | number
     | undefined;

@@ -20,11 +20,11 @@ export enum Severity {
   UNRECOGNIZED = -1,
 }
 
-/** What a notice does to the matter that its `dedup_key` names. */
+/** What a notice does to the incident that its `dedup_key` names. */
 export enum NoticeAction {
   /** UNSPECIFIED - The same as OPENS. */
   UNSPECIFIED = 0,
-  /** OPENS - The matter has begun. */
+  /** OPENS - The incident has begun. */
   OPENS = 1,
   /** UPDATES - Something about it has changed. */
   UPDATES = 2,
@@ -79,9 +79,9 @@ export interface Notice {
   whatToDo: string;
   /** Where to look, as name → URL. At most 8. */
   links: { [key: string]: string };
-  /** Names the matter: notices of one matter share it. 1 to 256 characters. */
+  /** Names the incident: notices of one incident share it. 1 to 256 characters. */
   dedupKey: string;
-  /** What the notice does to the matter. */
+  /** What the notice does to the incident. */
   action: NoticeAction;
   /** Labels for routing and for the issue, such as `session-timeout`. At most 16, each 1 to 128 characters. */
   labels: string[];
@@ -110,7 +110,7 @@ export interface NotifyRequest {
   notice:
     | Notice
     | undefined;
-  /** Opens an issue where a channel has issues. One matter has one open issue. */
+  /** Opens an issue where a channel has issues. One incident has one open issue. */
   openIssue: boolean;
 }
 

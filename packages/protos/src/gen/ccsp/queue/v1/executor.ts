@@ -55,7 +55,7 @@ export interface RunPolicy {
   permissionModes: PermissionMode[];
   /**
    * Absolute paths of folders. The working folder and the included files of a task have to be below them. An executor
-   * tells at most 16 KiB of them.
+   * reports at most 16 KiB of them.
    */
   roots: string[];
   /** No task may name a working folder. */

@@ -668,7 +668,7 @@ export interface UsageSoFar {
   usage:
     | Usage
     | undefined;
-  /** Cost in US dollars. Absent when it is not known: some engines tell it only with their result. */
+  /** Cost in US dollars. Absent when it is not known: some engines report it only with their result. */
   costUsd:
     | number
     | undefined;

@@ -23,7 +23,7 @@ export enum BudgetUnit {
   UNRECOGNIZED = -1,
 }
 
-/** How often a budget begins anew. */
+/** How often a new period of a budget begins. */
 export enum BudgetPeriod {
   /** UNSPECIFIED - Not given. Refused. */
   UNSPECIFIED = 0,
@@ -108,7 +108,7 @@ export interface Budget {
    * requests. Tokens and requests are whole numbers, dollars have at most six decimals.
    */
   limit: number;
-  /** How often it begins anew. */
+  /** How often a new period begins. */
   period: BudgetPeriod;
   /** IANA name of the time zone in which periods begin, such as `Europe/Berlin`. Empty means UTC. */
   timeZone: string;
@@ -116,7 +116,7 @@ export interface Budget {
   action: BudgetAction;
   /**
    * Shares of the limit at which a `usage.threshold` event warns, between 0 and 1; at most 10. Empty means 0.8 and
-   * 0.95. An event also tells that the budget is used up.
+   * 0.95. An event also says when the budget is used up.
    */
   warnShares: number[];
   /** The person or program that changed it last. */

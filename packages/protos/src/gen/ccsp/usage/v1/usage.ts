@@ -7,7 +7,7 @@ import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
 import { Usage } from "../../task/v1/task.js";
 
-/** What the monitor tells of usage, and how callers choose it. */
+/** What the monitor reports about usage, and how callers choose it. */
 
 /** What usage is grouped by. */
 export enum Dimension {
