@@ -119,7 +119,7 @@ export interface PauseQueueResponse {
 
 /** Request for `ResumeQueue`. */
 export interface ResumeQueueRequest {
-  /** The scope of the gate to open. */
+  /** The scope of the gate to open. `model` is not allowed. */
   scope:
     | GateScope
     | undefined;
