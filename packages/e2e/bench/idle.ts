@@ -53,7 +53,8 @@ async function measure(form: string, options: readonly string[]) {
     console.log(`  ${"together".padEnd(14)} ${residentMb.toFixed(0).padStart(4)} MB  ${cpuMs} ms of processor`);
     return { startMs, residentMb, cpuMs };
   } finally {
-    await ccsp("down").finally(() => rm(dir, { recursive: true, force: true }));
+    await ccsp("down");
+    await rm(dir, { recursive: true, force: true });
   }
 }
 
