@@ -346,6 +346,25 @@ describe("The import graph", () => {
     assert.deepEqual(wrong.flat(), []);
   });
 
+  it("names in the tsconfig.json of a service and of the command all that their bundles contain", async () => {
+    // The compiler then dates their tsconfig.tsbuildinfo whenever any of it is compiled, and older bundles are not run.
+    const contained = (name: string, found = new Set<string>()): ReadonlySet<string> => {
+      for (const used of ours(named([name])[0]?.dependencies ?? [])) {
+        if (!found.has(used)) contained(used, found.add(used));
+      }
+      return found;
+    };
+    const wrong = await Promise.all(
+      named([...SERVICES, "cli"]).map(async ({ name, folder }) => {
+        const { references = [] } = JSON.parse(await readFile(join(ROOT, folder, "tsconfig.json"), "utf8"));
+        const referenced = references.map(({ path }: { path: string }) => basename(path));
+        const lacking = [...contained(name)].filter((used) => used !== "dashboard" && !referenced.includes(used));
+        return lacking.map((used) => `${name} does not name ${used}`);
+      }),
+    );
+    assert.deepEqual(wrong.flat(), []);
+  });
+
   it("lets only the apps depend on services and on apps, on those that the table lists", () => {
     const assembled = new Set([...SERVICES, ...Object.keys(APPS)]);
     const wrong = members.flatMap(({ name, dependencies, devDependencies }) =>
