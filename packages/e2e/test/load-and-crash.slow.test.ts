@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import { type CcspClient, type RunEvent, type TaskInput } from "@ccsp/client";
+import { type CcspClient, createCcspClient, type RunEvent, type TaskInput } from "@ccsp/client";
 import { monitorClient, queueClient } from "@ccsp/e2e-kit/internal-clients.js";
 import { startWorld, type World } from "@ccsp/e2e-kit/world.js";
 import { eventually } from "@ccsp/testkit";
@@ -80,8 +80,8 @@ interface Run {
 
 /** Submits `count` tasks from four agents at once and watches each to its end. */
 async function runAll(world: World, count: number, finished = { count: 0 }): Promise<Run[]> {
-  const clients = new Map(AGENTS.map((agent) => [agent, world.client(agent)]));
-  return Promise.all(
+  const clients = new Map(AGENTS.map((agent) => [agent, patientClient(world, agent)]));
+  const runs = await Promise.all(
     Array.from({ length: count }, async (_, index) => {
       const agent = AGENTS[index % AGENTS.length] as string;
       const priority = PRIORITIES[Math.floor(index / AGENTS.length) % PRIORITIES.length] as (typeof PRIORITIES)[number];
@@ -90,6 +90,15 @@ async function runAll(world: World, count: number, finished = { count: 0 }): Pro
       return { ...run, agent, priority };
     }),
   );
+  for (const client of clients.values()) client.close();
+  return runs;
+}
+
+/** On a busy machine, a killed gateway, queue or Redis is away for longer than a client waits by default. */
+function patientClient(world: World, agent: string): CcspClient {
+  const waitMs = 300_000;
+  const token = () => world.token(agent);
+  return createCcspClient({ target: world.fleet.gatewayAddress, token, connectMs: waitMs, resumeMs: waitMs });
 }
 
 async function follow(client: CcspClient, task: TaskInput, index: number) {
