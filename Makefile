@@ -238,4 +238,4 @@ format: packages ## format the code and sort the imports
 	@biome check --write .
 
 clean: ## delete the build output (deploy/setup.sh --help names other folders)
-	@rm -rf dist .tools/bundles packages/*/dist services/*/dist packages/*/*.tsbuildinfo services/*/*.tsbuildinfo
+	@rm -rf dist .tools/bundles .tools/ccsp packages/*/dist services/*/dist packages/*/*.tsbuildinfo services/*/*.tsbuildinfo

@@ -1,7 +1,17 @@
 // Bundles the command and the five services into .tools/bundles: a start then reads some ten files, not a thousand, and
 // takes half the processor time. packages/cli/bin/ccsp.js and @ccsp/fleet run a bundle where there is one, which is a
 // checkout; an installed package and an image run dist/. A bundle that is newer than what it was made from stays.
-import { globSync, mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
@@ -65,7 +75,8 @@ const places = (folder) => ({
     const path = (place) => `process.getBuiltinModule("node:url").fileURLToPath(${url(place)})`;
     return (
       code
-        // The exporter of spans requires gRPC late. It would get an instance of its own, whose credentials no other takes.
+        // Code that rolldown made, such as the exporter of spans, requires packages late and by this name. gRPC would get
+        // an instance of its own, whose credentials no other takes.
         .replaceAll(/\b__require\((?=")/g, "require(")
         .replaceAll("import.meta.url", `${url(id)}.href`)
         .replaceAll(/\b__dirname\b/g, path(dirname(id)))
@@ -98,18 +109,39 @@ async function write({ name, made, start: paths, shared: names = [] }) {
     codeSplitting: { groups: [{ name: "packages", test: /\/node_modules\//, entriesAware: true }] },
   });
 
-  // A process that runs now may still load chunks of the bundle before. So they stay for a day, and main.js comes last.
-  for (const name of ["ccsp", "node_modules"]) mkdirSync(join(folder, name), { recursive: true });
-  writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
-  for (const { fileName, code } of output) if (fileName !== "main.js") writeFileSync(join(folder, fileName), code);
-  writeFileSync(`${main}.next`, output.find(({ fileName }) => fileName === "main.js").code);
-  // What is compiled from here on is newer than the bundle.
-  utimesSync(`${main}.next`, began, began);
-  renameSync(`${main}.next`, main);
-  const current = new Set(output.map(({ fileName }) => fileName));
-  for (const old of globSync("*/*.js", { cwd: folder })) {
-    if (!current.has(old) && modified(join(folder, old)) < began.getTime() - DAY_MS) rmSync(join(folder, old));
+  for (const each of ["ccsp", "node_modules"]) mkdirSync(join(folder, each), { recursive: true });
+  put(join(folder, "package.json"), '{ "type": "module" }\n');
+  const chunks = output.filter(({ fileName }) => fileName !== "main.js");
+  // Its name has a hash of what is in it.
+  for (const { fileName, code } of chunks) if (!existsSync(join(folder, fileName))) put(join(folder, fileName), code);
+  const current = new Set(chunks.map(({ fileName }) => fileName));
+  const before = existsSync(main) ? readFileSync(main, "utf8").split(CHUNKS)[1]?.trim().split(" ") : undefined;
+  // Of two builds at once, the chunks of both are there, and the last main.js counts. What is compiled from here on is
+  // newer than the bundle.
+  put(main, `${output.find(({ fileName }) => fileName === "main.js").code}${CHUNKS}${[...current].join(" ")}\n`, began);
+
+  // A process that runs now may still load chunks of the bundle before. They stay for a day from now.
+  for (const chunk of before ?? [])
+    if (!current.has(chunk) && existsSync(join(folder, chunk))) touch(join(folder, chunk));
+  for (const chunk of globSync("*/*.js", { cwd: folder })) {
+    if (!current.has(chunk) && modified(join(folder, chunk)) < began.getTime() - DAY_MS) rmSync(join(folder, chunk));
   }
+}
+
+/** The last line of a main.js begins with this and names the chunks of its bundle. */
+const CHUNKS = "\n// chunks: ";
+
+/** Writes a file as a whole: a process that starts now reads the one before or this one. */
+function put(file, text, time = new Date()) {
+  const next = `${file}.${process.pid}`;
+  writeFileSync(next, text);
+  utimesSync(next, time, time);
+  renameSync(next, file);
+}
+
+function touch(file) {
+  const now = new Date();
+  utimesSync(file, now, now);
 }
 
 for (const each of BUNDLES) await write(each);

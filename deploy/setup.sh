@@ -41,7 +41,7 @@ Parts (default: the first five):
   sandbox  on Linux, bwrap (bubblewrap) and socat, for the sandbox of each run: the ones in CCSP_EXECUTOR_BWRAP_BIN and
            CCSP_EXECUTOR_SOCAT_BIN or on PATH, else Debian's packages, unpacked into .tools/sandbox. Without them, runs have
            no sandbox: a message says so, and this is not an error
-  build    compiles the TypeScript sources, and bundles the dashboard and the command ccsp
+  build    compiles the TypeScript sources, and bundles the dashboard, the services and the command ccsp
   node22   Node 22, the oldest that is supported, into .tools/node22 for make test-node22 and test-slow (not among the default parts)
   claude-old  Claude Code 2.1.197 into .tools/claude-old, for make test-real-cli CLAUDE=old (not among the default parts)
   redis8   Redis 8.0 of Debian trixie with its own C library into .tools/redis8, for make test-slow, on Debian (not among
@@ -456,7 +456,7 @@ part_build() {
   [[ -x node_modules/.bin/tsc ]] || { fault "the build (it needs the Node packages)" "deploy/setup.sh node"; return 1; }
   logged build node_modules/.bin/tsc -b tsconfig.build.json ||
     { fault "the build: the compiler found the errors above" "fix them, then make build"; return 1; }
-  logged bundle node .ci/bundle.mjs || fault "the bundle of the command: see the lines above" "fix it, then make build"
+  logged bundle node .ci/bundle.mjs || fault "the bundles of the services and of the command: see the lines above" "fix it, then make build"
   logged dashboard node packages/dashboard/build.mjs || fault "the dashboard: see the lines above" "fix it, then make build"
 }
 

@@ -99,10 +99,9 @@ async function openWorld(
       ...storage.settings,
       CCSP_LOG_LEVEL: "warn",
     };
-    const { nodeArgs, program } = serviceProgram(QUEUE);
     const replica = await startPart({
       name,
-      args: () => [...nodeArgs, program],
+      args: () => serviceProgram(QUEUE),
       env,
       cwd: QUEUE,
       onLine: noteComplaints(complaints),

@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 const at = (path) => new URL(path, import.meta.url);
 const modified = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 // A checkout has a bundle, which starts faster (.ci/bundle.mjs). It is not used when the command was compiled after it,
-// and not for the services in one process: their plugins load modules from dist/, and would have other instances.
+// and not for the services in one process, whose plugins load modules from dist/. @ccsp/fleet has the same rule for
+// services (service-program.ts), which this file cannot import: it also runs on a Node that is too old.
 const bundle = at("../../../.tools/bundles/ccsp/main.js");
 const isBundled = !process.argv.includes("--in-process") && modified(bundle) > modified(at("../tsconfig.tsbuildinfo"));
 const main = isBundled ? bundle : at("../dist/main.js");

@@ -9,22 +9,21 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { unlessBrief } from "@ccsp/testkit";
+import { readStat } from "./steady-calls.js";
 
 const COMMAND = fileURLToPath(new URL("../../cli/bin/ccsp.js", import.meta.url));
 const SETTLE_MS = unlessBrief(30_000, 100);
 const IDLE_MS = unlessBrief(60_000, 500);
-/** What `/proc/PID/stat` counts in. */
-const TICK_MS = 10;
-
 interface Usage {
   readonly name: string;
-  readonly residentMb: number;
+  /** A page that n processes share counts as its n-th part (PSS), so that the sum is what the fleet takes. */
+  readonly memoryMb: number;
   readonly cpuMs: number;
 }
 
 const five = await measure("five processes", []);
 const single = await measure("one process", ["--single"]);
-console.log(`ratio single_vs_five_memory ${(single.residentMb / five.residentMb).toFixed(2)}`);
+console.log(`ratio single_vs_five_memory ${(single.memoryMb / five.memoryMb).toFixed(2)}`);
 console.log(`ratio single_vs_five_cpu_idle ${(single.cpuMs / five.cpuMs).toFixed(2)}`);
 console.log(`ratio single_vs_five_start ${(single.startMs / five.startMs).toFixed(2)}`);
 
@@ -43,15 +42,15 @@ async function measure(form: string, options: readonly string[]) {
     await delay(IDLE_MS);
     const after = await usageOf(pid);
     console.log(`${form}: ready after ${(startMs / 1_000).toFixed(1)} s`);
-    let [residentMb, cpuMs] = [0, 0];
+    let [memoryMb, cpuMs] = [0, 0];
     for (const [id, { name, ...now }] of after) {
       const spentMs = now.cpuMs - (before.get(id)?.cpuMs ?? 0);
-      residentMb += now.residentMb;
+      memoryMb += now.memoryMb;
       cpuMs += spentMs;
-      console.log(`  ${name.padEnd(14)} ${now.residentMb.toFixed(0).padStart(4)} MB  ${spentMs} ms of processor`);
+      console.log(`  ${name.padEnd(14)} ${now.memoryMb.toFixed(0).padStart(4)} MB  ${spentMs} ms of processor`);
     }
-    console.log(`  ${"together".padEnd(14)} ${residentMb.toFixed(0).padStart(4)} MB  ${cpuMs} ms of processor`);
-    return { startMs, residentMb, cpuMs };
+    console.log(`  ${"together".padEnd(14)} ${memoryMb.toFixed(0).padStart(4)} MB  ${cpuMs} ms of processor`);
+    return { startMs, memoryMb, cpuMs };
   } finally {
     await ccsp("down");
     await rm(dir, { recursive: true, force: true });
@@ -64,13 +63,11 @@ async function usageOf(root: number): Promise<ReadonlyMap<number, Usage>> {
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number)) {
     const read = (file: string) => readFile(`/proc/${pid}/${file}`, "utf8");
     // A process may end while it is read.
-    const [stat, status, line] = await Promise.all([read("stat"), read("status"), read("cmdline")]).catch(() => []);
-    if (stat === undefined || status === undefined || line === undefined) continue;
-    // The name of the program is in brackets and may have spaces.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    const residentMb = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1_024;
-    const cpuMs = (Number(fields[11]) + Number(fields[12])) * TICK_MS;
-    all.set(pid, { parent: Number(fields[1]), usage: { name: nameOf(line), residentMb, cpuMs } });
+    const found = await Promise.all([readStat(pid), read("smaps_rollup"), read("cmdline")]).catch(() => undefined);
+    if (found === undefined) continue;
+    const [{ parent, cpuMs }, memory, line] = found;
+    const memoryMb = Number(/^Pss:\s+(\d+)/m.exec(memory)?.[1] ?? 0) / 1_024;
+    all.set(pid, { parent, usage: { name: nameOf(line), memoryMb, cpuMs } });
   }
   const isBelow = (pid: number): boolean => {
     const parent = all.get(pid)?.parent;

@@ -24,17 +24,21 @@ export async function steadily(call: () => Promise<unknown>, perSecond: number, 
   return times;
 }
 
-/** The CPU time of gateway and queue so far. Linux counts it in ticks of 10 ms. */
+/** The CPU time of gateway and queue so far. */
 export async function cpuMs(world: World): Promise<number> {
-  let ticks = 0;
-  for (const { name, process: child } of world.fleet.processes()) {
-    if (name !== "gateway" && name !== "queue") continue;
-    const stat = await readFile(`/proc/${child.pid}/stat`, "utf8");
-    const [user, system] = stat
-      .slice(stat.lastIndexOf(")") + 2)
-      .split(" ")
-      .slice(11, 13);
-    ticks += Number(user) + Number(system);
-  }
-  return ticks * 10;
+  const services = world.fleet.processes().filter(({ name }) => name === "gateway" || name === "queue");
+  const spent = await Promise.all(services.map(async ({ process: { pid } }) => (await readStat(pid)).cpuMs));
+  return spent.reduce((sum, ms) => sum + ms, 0);
+}
+
+/** The parent of a process, and its CPU time so far, which Linux counts in ticks of 10 ms (proc(5)). */
+export async function readStat(pid: number): Promise<{ readonly parent: number; readonly cpuMs: number }> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+  // The name of the program is in brackets and may have spaces.
+  const fields = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .map(Number);
+  const [parent = 0, user = 0, system = 0] = [fields[1], fields[11], fields[12]];
+  return { parent, cpuMs: (user + system) * 10 };
 }

@@ -14,11 +14,11 @@ import { Redis } from "ioredis";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** Makes a release: this repository, with another program in place of some services. */
+/** Makes a release: this repository, with another program in place of some services, and without bundles as 0.3.0. */
 async function makeRelease(folder: string, programs: Partial<Record<ServiceName, string>>): Promise<string> {
   await mkdir(join(folder, "services"), { recursive: true });
   for (const name of await readdir(ROOT)) {
-    if (name !== "services") await symlink(join(ROOT, name), join(folder, name));
+    if (name !== "services" && name !== ".tools") await symlink(join(ROOT, name), join(folder, name));
   }
   for (const name of SERVICES) {
     const program = programs[name];

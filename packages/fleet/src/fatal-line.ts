@@ -35,7 +35,7 @@ const OF_REDIS = /^\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ ([.*#-]) (.*)$/;
 const CONFIGURATION_FAULT = /^\*\*\* FATAL CONFIG FILE ERROR/;
 
 /**
- * Redis warns of the machine's settings at each start, so its first serious line is not a reason: the last one is. A
+ * Redis warns of the machine's settings at each start, so its first serious line is not the reason. The last one is. A
  * fault in the configuration is not logged. It is printed in three lines after a title.
  */
 function endOfRedis(lines: readonly string[]): string | undefined {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { formatHostPort, type HostPort } from "@ccsp/config";
-import { type Program, serviceProgram, singleProgram } from "./service-program.js";
+import { serviceProgram, singleProgram } from "./service-program.js";
 import { DEFAULT_PORTS, type Ports, type ServiceName, STOP_ORDER, targetsFor, USE_REDIS } from "./services.js";
 
 const LOOPBACK = "127.0.0.1";
@@ -20,9 +20,11 @@ export interface Part {
 export const partName = ({ name, index }: Part): string => `${name}-${index + 1}`;
 
 /** One process to run: one replica, or all five services together. */
-export interface Unit extends Program {
+export interface Unit {
   readonly name: string;
   readonly parts: readonly Part[];
+  /** The arguments of Node for the next start; the last one is the program. */
+  readonly program: () => readonly string[];
   readonly programArgs: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
@@ -101,7 +103,7 @@ function serviceUnit(part: Part, targets: Readonly<Record<string, string>>, opti
   return {
     name: id,
     parts: [part],
-    ...serviceProgram(join(options.root, "services", part.name)),
+    program: () => serviceProgram(join(options.root, "services", part.name)),
     programArgs: [],
     env: {
       ...sharedEnv(options),
@@ -122,7 +124,7 @@ function singleUnit(parts: readonly Part[], options: PlanOptions): Unit {
   return {
     name: "single",
     parts,
-    ...singleProgram(options.root),
+    program: () => singleProgram(options.root),
     programArgs: ["up", "--single", "--in-process"],
     env,
   };

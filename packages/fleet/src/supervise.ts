@@ -15,8 +15,8 @@ export interface SuperviseOptions<P extends Supervisable> {
   /** False as long as the process was never ready. A process that ends before is not started again. */
   readonly served?: (() => boolean) | undefined;
   /**
-   * Called at each end that `stop` did not cause, with the wait before the next start. The wait is undefined if there
-   * is not a next start.
+   * Called at each end that `stop` did not cause, with the wait before the next start. The wait is undefined if it
+   * is not started again.
    */
   readonly onEnd: (ending: Ending, restartInMs: number | undefined) => void;
 }

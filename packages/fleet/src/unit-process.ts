@@ -29,15 +29,16 @@ const STOP_GRACE_MS = 30_000;
 /** Starts a unit and keeps it running. Rejects if the unit was not built or cannot be started. */
 export async function superviseUnit(unit: Unit, options: UnitOptions): Promise<Running> {
   const { root, restart = true, onLine, say, onProgress } = options;
-  await access(unit.program).catch(() => {
-    throw new Error(`${unit.program} does not exist: build first (make build)`);
+  const file = unit.program().at(-1) ?? "";
+  await access(file).catch(() => {
+    throw new Error(`${file} does not exist: build first (make build)`);
   });
   let latest: ManagedProcess | undefined;
   const start = async () => {
     const child = await startProcess({
       name: unit.name,
       command: process.execPath,
-      args: [...unit.nodeArgs, unit.program, ...unit.programArgs],
+      args: [...unit.program(), ...unit.programArgs],
       env: unit.env,
       cwd: root,
       keepOpen: keptOpen(options),

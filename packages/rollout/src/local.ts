@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rename, rm, symlink } from "node:fs/promises";
+import { mkdtemp, rename, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,11 +25,8 @@ export async function openLocal({ from = ROOT }: LocalOptions = {}): Promise<Ins
   const current = join(folder, "current");
   let release = from;
   let previous = from;
-  /** Leaves out the bundles: a fleet decides once whether it starts them, and 0.3.0 has none. */
   const point = async (to: string): Promise<void> => {
-    const linked = await mkdtemp(join(folder, "release-"));
-    for (const name of await readdir(to)) if (name !== ".tools") await symlink(resolve(to, name), join(linked, name));
-    await symlink(linked, `${current}.new`);
+    await symlink(resolve(to), `${current}.new`);
     await rename(`${current}.new`, current);
   };
   await point(release);

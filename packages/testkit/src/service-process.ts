@@ -45,8 +45,7 @@ export async function startServiceProcess(options: {
   const [grpcPort, opsPort, httpPort] = [await freePort(), await freePort(), await freePort()];
   const prefix = `CCSP_${name.toUpperCase()}`;
   const lines: string[] = [];
-  const { nodeArgs, program } = serviceProgram(folder);
-  const main = [process.execPath, ...nodeArgs, program];
+  const main = [process.execPath, ...serviceProgram(folder)];
   const [command = "", ...args] =
     output === undefined ? main : ["/bin/sh", "-c", 'exec "$@" >"$0" 2>&1', output, ...main];
   const child = await startProcess({

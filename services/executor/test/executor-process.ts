@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { type ManagedProcess, serviceProgram, startProcess } from "@ccsp/fleet";
 import { COMPILE_CACHE } from "@ccsp/testkit";
 
-const executor = serviceProgram(fileURLToPath(new URL("..", import.meta.url)));
+const FOLDER = fileURLToPath(new URL("..", import.meta.url));
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
 /**
@@ -17,7 +17,7 @@ export function startExecutorProcess(
   return startProcess({
     name: "executor",
     command: process.execPath,
-    args: [...nodeArgs, ...executor.nodeArgs, executor.program],
+    args: [...nodeArgs, ...serviceProgram(FOLDER)],
     env: { ...env, ...COMPILE_CACHE, CCSP_LOG_LEVEL: "info" },
     cwd: HERE,
     onLine,

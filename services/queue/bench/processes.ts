@@ -55,8 +55,7 @@ export async function startGateway(queueAddress: string, redisUrl: string): Prom
 
 async function service(name: "queue" | "gateway", env: Readonly<Record<string, string>>): Promise<Served> {
   const [port, opsPort] = [await freePort(), await freePort()];
-  const { nodeArgs, program } = serviceProgram(`${ROOT}services/${name}`);
-  return served(name, port, [...nodeArgs, program], {
+  return served(name, port, serviceProgram(`${ROOT}services/${name}`), {
     [`CCSP_${name.toUpperCase()}_LISTEN`]: `127.0.0.1:${port}`,
     [`CCSP_${name.toUpperCase()}_OPS_LISTEN`]: `127.0.0.1:${opsPort}`,
     CCSP_CONSUL_URL: "",

@@ -18,17 +18,17 @@ describe("the check of a service's settings in a process of its own", () => {
 
   it("ends, and says so, when a plugin never settles", async () => {
     const hangs = program("setInterval(() => undefined, 1_000)");
-    assert.deepEqual(await faultsOf(hangs, {}, 500), [`${hangs} --check-config: did not end within 0.5 s`]);
+    assert.deepEqual(await faultsOf([hangs], {}, 500), [`${hangs} --check-config: did not end within 0.5 s`]);
   });
 
   it("gives the code of the end when the program says nothing", async () => {
     const silent = program("process.exitCode = 3");
-    assert.deepEqual(await faultsOf(silent, {}), [`${silent} --check-config: ended with code 3 and said nothing`]);
+    assert.deepEqual(await faultsOf([silent], {}), [`${silent} --check-config: ended with code 3 and said nothing`]);
   });
 
   it("gives what the program says, without its heading", async () => {
     const says = program('console.error("2 faults:\\n  A is wrong\\n  B is wrong\\n"); process.exitCode = 2');
-    assert.deepEqual(await faultsOf(says, {}), ["A is wrong", "B is wrong"]);
-    assert.deepEqual(await faultsOf(program(""), {}), []);
+    assert.deepEqual(await faultsOf([says], {}), ["A is wrong", "B is wrong"]);
+    assert.deepEqual(await faultsOf([program("")], {}), []);
   });
 });

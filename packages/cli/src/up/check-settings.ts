@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { ConfigError, type Env, load } from "@ccsp/config";
-import { INHERITED, SERVICES, type ServiceName, targetsFor, USE_REDIS } from "@ccsp/fleet";
+import { INHERITED, SERVICES, type ServiceName, serviceProgram, targetsFor, USE_REDIS } from "@ccsp/fleet";
 import { ROOT, type StateDir } from "../local-fleet/state.js";
 import { type SettingsByService, settingsByService } from "./settings-by-service.js";
 
@@ -97,22 +97,25 @@ const NEED_OWN_PROCESS: Partial<Record<ServiceName, readonly string[]>> = {
 };
 
 const askService = async (name: ServiceName, values: Values): Promise<SettingsFound> => ({
-  faults: await faultsOf(join(ROOT, "services", name, "dist", "main.js"), values),
+  faults: await faultsOf(serviceProgram(join(ROOT, "services", name)), values),
   warnings: [],
 });
 
-/** What a program says against its settings. A plugin may never settle, or end the program without a word. */
-export function faultsOf(program: string, values: Values, mostMs = CHECK_MS): Promise<string[]> {
+/**
+ * What a program says against its settings. A plugin may never settle, or end the program without a word. `program` has
+ * the arguments of Node, the last one is its file.
+ */
+export function faultsOf(program: readonly string[], values: Values, mostMs = CHECK_MS): Promise<string[]> {
   // A relative path is the same as for the service.
   const options = { env: { ...values }, cwd: ROOT, timeout: mostMs, killSignal: "SIGKILL" } as const;
   return new Promise((resolve) => {
-    execFile(process.execPath, [program, "--check-config"], options, (error, _stdout, stderr) => {
+    execFile(process.execPath, [...program, "--check-config"], options, (error, _stdout, stderr) => {
       if (!error) return resolve([]);
       const lines = stderr.split("\n").flatMap((line) => line.trim() || []);
       const said = lines.slice(lines.length > 1 ? 1 : 0);
       const silent = typeof error.code === "number" ? `ended with code ${error.code} and said nothing` : error.message;
       const why = error.killed ? `did not end within ${mostMs / 1_000} s` : silent;
-      if (error.killed || said.length === 0) said.unshift(`${program} --check-config: ${why}`);
+      if (error.killed || said.length === 0) said.unshift(`${program.at(-1)} --check-config: ${why}`);
       resolve(said);
     });
   });

@@ -12,16 +12,20 @@ export interface Asked {
 }
 
 /**
- * Asks the code of the services in a thread that ends then. This code takes 100 MB, and the process of a fleet lives as
- * long as the fleet. Rejects with what the code throws.
+ * Asks the code of the services in a thread that ends after the answer. This code takes 100 MB, and the process of a
+ * fleet lives as long as the fleet. Rejects with a copy of what the code throws, and if the thread ends without an answer.
  */
 export async function askServices<K extends keyof Asked>(
   kind: K,
   asked: Asked[K]["asked"],
 ): Promise<Asked[K]["answer"]> {
   const thread = new Worker(new URL("./services-worker.js", import.meta.url), { workerData: { kind, asked } });
+  const ended = once(thread, "exit").then(([code]) => {
+    throw new Error(`the thread that asks the code of the services ended with ${code} and gave no answer`);
+  });
+  ended.catch(() => {}); // it also ends after the answer
   try {
-    const [answer] = await once(thread, "message");
+    const [answer] = await Promise.race([once(thread, "message"), ended]);
     return answer;
   } finally {
     await thread.terminate();

@@ -26,7 +26,7 @@ export function AlertList({ alerts }: { readonly alerts: readonly Alert[] }) {
   );
   if (alerts.length === 0) return <Empty title={word.noAlerts} command="ccsp alert test usage-80" />;
   const groups = ["FIRING", "PENDING", "RESOLVED"].flatMap((state) =>
-    // Nobody is notified of a silenced alert, so it is not part of a group that people are notified of.
+    // A silenced alert sends no notice, so it does not count in the group that does.
     [false, true].flatMap((silenced) =>
       groupsOf(alerts.filter((alert) => alert.state === state && alert.silencedBy.length > 0 === silenced)),
     ),

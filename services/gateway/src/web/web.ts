@@ -6,11 +6,12 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import { plainPage } from "../http/page.js";
 import { HttpFault } from "../http/problem.js";
 
+// Also a bundle finds the package by this.
+const require = createRequire(import.meta.url);
+
 /** The folder with the built dashboard. It does not exist before the dashboard was built. */
 export const dashboardFolder = (): string =>
   join(dirname(require.resolve("@ccsp/dashboard/package.json")), "dist", "web");
-
-const require = createRequire(import.meta.url);
 
 /** A page may load what this server has, and nothing else. No other site may show it in a frame. */
 const CSP = [

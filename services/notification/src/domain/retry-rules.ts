@@ -64,8 +64,8 @@ export function afterSuccess(ended: Ended, ref: string | undefined, delivered: S
   return { outcome: "ok", delivery, retryMs: 0, ref, pauseMs: 0, channelIs: "ok", delivered };
 }
 
-/** The error of a plugin is of no class of ours: its members say what it means. */
-function failureOf(error: unknown): { kind: FailureKind; retryAfterMs: number | undefined } {
+/** What a failure means, by its members: the error of a plugin is not of our class. */
+export function failureOf(error: unknown): { kind: FailureKind; retryAfterMs: number | undefined } {
   const { kind, retryAfterMs }: { kind?: unknown; retryAfterMs?: unknown } = Object(error);
   return {
     kind: KINDS.find((each) => each === kind) ?? "unavailable",

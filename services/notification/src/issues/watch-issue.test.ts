@@ -58,4 +58,34 @@ describe("the watch of an issue", () => {
     stop.abort();
     await states.return(undefined);
   });
+
+  it("waits as long as a tracker asks, also one of a plugin, whose errors are not of our class", async () => {
+    const stop = new AbortController();
+    const waits: number[] = [];
+    const states = watchIssue(
+      "m",
+      {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- all that a watch uses
+        store: { incident: async () => ({ open: true, issue: true, refs: { one: "1" } }) } as never,
+        issues: new Map([["one", { read: () => Promise.reject({ message: "slow down", retryAfterMs: 60_000 }) }]]),
+        pollMs: 3_600_000,
+        changes: {
+          tell: async () => undefined,
+          follow: () => ({
+            wait: async (_urls, ms) => {
+              waits.push(ms);
+              stop.abort();
+              return [];
+            },
+            close: () => undefined,
+          }),
+        },
+        log: pino({ level: "silent" }),
+      },
+      stop.signal,
+    );
+    assert.deepEqual((await states.next()).value, { state: "opening" });
+    await states.next();
+    assert.ok((waits[0] ?? 0) > 50_000, `${waits[0]} ms`);
+  });
 });

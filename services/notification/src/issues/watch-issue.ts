@@ -1,8 +1,9 @@
 import { Refusal } from "@ccsp/errors";
 import { type Backoff, backoffMs } from "@ccsp/timing";
 import type { Logger } from "pino";
-import { DeliveryError, type IssueReading, type IssueStatus, type Issues } from "../domain/channel.js";
+import type { IssueReading, IssueStatus, Issues } from "../domain/channel.js";
 import type { NoticeStore } from "../domain/notice-store.js";
+import { failureOf } from "../domain/retry-rules.js";
 import type { IssueChanges, IssueFollower } from "./issue-changes.js";
 
 export interface WatchOptions {
@@ -70,9 +71,8 @@ async function* watch(
     } catch (err) {
       if (signal.aborted) return;
       one.failures += 1;
-      const asked = err instanceof DeliveryError ? (err.retryAfterMs ?? 0) : 0;
-      waitMs = Math.max(asked, backoffMs(one.failures, FAILED));
-      log.warn({ err, channel: one.channel, incident: key }, "the state of an issue could not be read, trying again");
+      waitMs = Math.max(failureOf(err).retryAfterMs ?? 0, backoffMs(one.failures, FAILED));
+      log.warn({ err, channel: one.channel, matter: key }, "the state of an issue could not be read, trying again");
     }
     one.dueMs = performance.now() + waitMs;
   };

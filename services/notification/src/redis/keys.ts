@@ -1,6 +1,6 @@
 /** The {braces} put all keys on one cluster node. */
 const PREFIX = "ccsp:notify:{log}:";
-/** `entries` and `delivered` are those of release 0.2.0 too. The key of incidents has a name from before this word. */
+/** `entries` and `delivered` are those of release 0.2.0 too. The code calls a matter an incident now. Its key keeps the name. */
 export const KEYS = {
   notices: `${PREFIX}notices`,
   deliveries: `${PREFIX}deliveries`,
