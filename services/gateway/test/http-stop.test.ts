@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Agent, get, type IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
+import { setImmediate as turn } from "node:timers/promises";
 import { CallerBounds } from "@ccsp/grpc-kit";
 import type { Identity } from "@ccsp/identity";
 import { eventually, scaled } from "@ccsp/testkit";
@@ -144,6 +145,8 @@ describe("the HTTP server that stops", function () {
     await eventually(() => assert.match(read, /a part, /));
     const closed = http.close();
     await eventually(async () => assert.equal(await listens(port), false));
+    // A look that is due now would come before the server reads what is asked below.
+    await turn();
     // Nothing is asked on the connection any more, and then something is, before the server can look again.
     served.finish();
     kept.write(ask("/one"));
