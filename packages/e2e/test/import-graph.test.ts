@@ -17,6 +17,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   config: [],
   timing: [],
   metrics: [],
+  prices: [],
   "private-files": [],
   fleet: ["certificates", "config", "identity", "private-files", "timing"],
   "trace-store": [],

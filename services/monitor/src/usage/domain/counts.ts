@@ -1,4 +1,4 @@
-import { pricedMicroUsd } from "./model-prices.js";
+import { pricedMicroUsd } from "@ccsp/prices";
 import type { Run } from "./run.js";
 
 /** The counters of a stored row, in their order. A new one goes to the end: earlier rows are read as having none. */

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { type FieldViolation, invalidFields, isVisible, VISIBLE_RULE } from "@ccsp/errors";
+import type { Tokens } from "@ccsp/prices";
 import { counted, labelOf } from "./labels.js";
-import { MOST_MS, MOST_TOKENS, MOST_USD, microUsd, type Outcome, type Run, type Tokens } from "./run.js";
+import { MOST_MS, MOST_TOKENS, MOST_USD, microUsd, type Outcome, type Run } from "./run.js";
 import { DAY_MS, type UsageStore } from "./usage-store.js";
 
 const MAX_AGE_MS = 31 * DAY_MS;

@@ -1,3 +1,5 @@
+import type { Tokens } from "@ccsp/prices";
+
 /** How an attempt ended. */
 export type Outcome = "succeeded" | "failed" | "cancelled";
 
@@ -59,13 +61,6 @@ export const attemptId = (taskId: string, attempt: number): string => `${taskId}
 
 /** The task of a run with this id. Empty for work that no task did: its id begins with `outside`, and has two spaces. */
 export const taskOf = (id: string): string => /^(\S+) \S+$/.exec(id)?.[1] ?? "";
-
-export interface Tokens {
-  readonly input: number;
-  readonly output: number;
-  readonly cacheRead: number;
-  readonly cacheCreation: number;
-}
 
 /**
  * These limits are higher than the cost, the tokens and the time of any real run. A higher number comes from a broken

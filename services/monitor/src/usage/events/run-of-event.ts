@@ -1,4 +1,5 @@
 import { EVENT_WORDS } from "@ccsp/events";
+import type { Tokens } from "@ccsp/prices";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { ErrorCategory, type Priority, type TaskError, type Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { durationMs } from "@ccsp/protos/duration.js";
@@ -14,7 +15,6 @@ import {
   type Outcome,
   type Run,
   resultId,
-  type Tokens,
 } from "../domain/run.js";
 
 /**

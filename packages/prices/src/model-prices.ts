@@ -1,4 +1,10 @@
-import type { Tokens } from "./run.js";
+/** How many tokens of each price were used. No token counts twice: `input` has none that were in the cache. */
+export interface Tokens {
+  readonly input: number;
+  readonly output: number;
+  readonly cacheRead: number;
+  readonly cacheCreation: number;
+}
 
 /**
  * Prices in US dollars of a million tokens, as Anthropic's page of prices had them on 21 March 2026, without discounts
@@ -14,7 +20,7 @@ const PRICES: readonly (readonly [model: RegExp, input: number, output: number])
 ];
 const CACHE = { creation: 1.25, read: 0.1 };
 
-/** Returns what these tokens cost in micro-dollars by the table. Undefined for a model that it does not have. */
+/** What these tokens cost in micro-dollars by the table. Undefined for a model that it does not have. */
 export function pricedMicroUsd(model: string, tokens: Tokens): number | undefined {
   // A name may end with the day of its release. An alias such as `opus` may mean another model tomorrow.
   const name = model.replace(/-\d{8}$/, "");

@@ -1,0 +1,1 @@
+export { pricedMicroUsd, type Tokens } from "./model-prices.js";
