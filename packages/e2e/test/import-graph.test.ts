@@ -121,6 +121,7 @@ const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
 };
 /** The folders of the executor's `src`, in the same way. `plugins` loads what settings name. */
 const EXECUTOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  broker: [],
   domain: [],
   plugins: [],
   files: ["domain"],
