@@ -3,5 +3,5 @@ export { type Certificate, isDue, isSignedBy, parseCertificates } from "./certif
 export { CertificateFault } from "./fault.js";
 export { filesOf } from "./files.js";
 export { certificateFolders, type Found, findCertificates, folderFor } from "./folder.js";
-export { type Issued, issueCertificate, keepCertificates, sameAgain, type Wanted } from "./issue.js";
+export { type Issued, issueCertificate, issueForHost, keepCertificates, sameAgain, type Wanted } from "./issue.js";
 export { CERTIFICATE_DAYS } from "./life.js";

@@ -7,6 +7,7 @@ import { type Certificate, isDue, isSignedBy, parseCertificates } from "./certif
 import { filesOf } from "./files.js";
 import { isKeyOf } from "./folder.js";
 import { CERTIFICATE_DAYS, daysOf, lifeOf } from "./life.js";
+import type { Pair } from "./sign.js";
 
 /** A certificate that a folder should have. */
 export interface Wanted {
@@ -41,6 +42,15 @@ export async function issueCertificate(authority: Authority, wanted: Wanted, now
   const [made] = parseCertificates(certificate);
   if (made === undefined) throw new Error("the new certificate cannot be read");
   return made;
+}
+
+/**
+ * Makes a certificate and its key for one host, which nobody has signed: a client that gets it trusts this host, and
+ * nothing else by it. `days`: how long it holds.
+ */
+export async function issueForHost(host: string, days: number, now = new Date()): Promise<Pair> {
+  const { signHost } = await import("./sign.js");
+  return signHost(host, lifeOf(days, now));
 }
 
 // Longer names are not allowed. Nobody reads it but people.

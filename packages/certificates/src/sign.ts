@@ -61,14 +61,35 @@ export async function signCertificate(authority: Pair, request: Request, life: L
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
       await x509.AuthorityKeyIdentifierExtension.create(issuer),
-      new x509.SubjectAlternativeNameExtension([
-        { type: "url", value: request.uri },
-        ...request.hosts.map((host) => ({ type: isIP(host) === 0 ? ("dns" as const) : ("ip" as const), value: host })),
-      ]),
+      new x509.SubjectAlternativeNameExtension([{ type: "url", value: request.uri }, ...request.hosts.map(nameOf)]),
     ],
   });
   return { certificate: pemOf(certificate), key: await keyOf(keys) };
 }
+
+/** Makes a certificate that only a server with this host name or address can use, and that signs itself and nothing. */
+export async function signHost(host: string, life: Life): Promise<Pair> {
+  const keys = await newKeys();
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: [{ CN: [host.slice(0, MOST_OF_A_NAME)] }],
+    notBefore: life.from,
+    notAfter: life.until,
+    keys,
+    signingAlgorithm: ALGORITHM,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+      new x509.SubjectAlternativeNameExtension([nameOf(host)]),
+    ],
+  });
+  return { certificate: pemOf(certificate), key: await keyOf(keys) };
+}
+
+/** A common name may have no more. */
+const MOST_OF_A_NAME = 64;
+
+const nameOf = (host: string) => ({ type: isIP(host) === 0 ? ("dns" as const) : ("ip" as const), value: host });
 
 const newKeys = (): Promise<webcrypto.CryptoKeyPair> => crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
 

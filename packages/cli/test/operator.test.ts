@@ -197,7 +197,7 @@ describe("ccsp's commands for operators", function () {
     await becomes(id, "RUNNING");
     assert.match(
       await ok("executor list"),
-      /^EXECUTOR +STATE +ENGINE +VERSION +RUNNING +WARM +SANDBOX +ADDRESS\nexecutor-1  ready  claude-code  \S+ +1 of 1 +0  no +127.0.0.1:\d+\n$/,
+      /^EXECUTOR +STATE +ENGINE +VERSION +RUNNING +WARM +LOGIN +SANDBOX +ADDRESS\nexecutor-1  ready  claude-code  \S+ +1 of 1 +0  in the run  no +127.0.0.1:\d+\n$/,
     );
     assert.match(
       await ok("executor runs"),

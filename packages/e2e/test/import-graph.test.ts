@@ -121,7 +121,6 @@ const MONITOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
 };
 /** The folders of the executor's `src`, in the same way. `plugins` loads what settings name. */
 const EXECUTOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
-  broker: [],
   domain: [],
   plugins: [],
   files: ["domain"],
@@ -130,11 +129,12 @@ const EXECUTOR_LAYERS: Readonly<Record<string, readonly string[]>> = {
   queue: ["domain", "files"],
   slots: ["domain"],
   sandbox: ["domain"],
-  supervision: ["domain", "sandbox"],
+  broker: ["domain", "sandbox"],
+  supervision: ["broker", "domain", "sandbox"],
   grpc: ["domain", "queue", "sandbox"],
   warm: ["domain", "supervision"],
-  telemetry: ["domain", "warm"],
-  engines: ["domain", "plugins", "telemetry"],
+  telemetry: ["broker", "domain", "warm"],
+  engines: ["broker", "domain", "plugins", "telemetry"],
 };
 /** The folders of the notification service's `src`, in the same way. */
 const NOTIFICATION_LAYERS: Readonly<Record<string, readonly string[]>> = {

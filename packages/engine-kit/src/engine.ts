@@ -1,6 +1,7 @@
 import type { EngineOptions, TaskPart } from "./engine-options.js";
 import type { ErrorCategory, RunFailure } from "./failure.js";
 import type { RunFacts, RunHandle, RunResources } from "./run-handle.js";
+import type { Usage } from "./usage.js";
 
 /** Something that can run a task: one agent CLI. Only the engine knows its own command line and output. */
 export interface Engine {
@@ -13,6 +14,11 @@ export interface Engine {
   readonly account?: string | undefined;
   /** The provider of its models, by the names of OpenTelemetry's conventions. Undefined: it has several. */
   readonly provider?: string | undefined;
+  /**
+   * Where there is a broker, runs name their provider, and hold no login. Undefined or false: their login is in the
+   * run.
+   */
+  readonly brokered?: boolean | undefined;
   readonly capabilities: EngineCapabilities;
   /** Asks the engine itself. Empty when the engine cannot say its version. Rejects when the engine cannot be run. */
   version(): Promise<string>;
@@ -208,11 +214,4 @@ export interface PermissionDenial {
   readonly tool: string;
   /** What the tool should do: the beginning of its input as JSON. */
   readonly input: string;
-}
-
-export interface Usage {
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  readonly cacheReadTokens: number;
-  readonly cacheCreationTokens: number;
 }

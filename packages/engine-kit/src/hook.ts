@@ -1,7 +1,8 @@
 import type { Settings } from "@ccsp/config";
 import type { Logger } from "pino";
-import type { EngineEvent, RunRequest, RunResult, Usage } from "./engine.js";
+import type { EngineEvent, RunRequest, RunResult } from "./engine.js";
 import type { RunFailure } from "./failure.js";
+import type { Usage } from "./usage.js";
 
 /** What a hook package exports under the name `hookPlugin`. `C` is the hook's own configuration. */
 export interface HookPlugin<C = unknown> {

@@ -16,7 +16,6 @@ export type {
   RunRequest,
   RunResult,
   RunSuccess,
-  Usage,
   UsageSoFar,
   WindowSignal,
 } from "./engine.js";
@@ -50,6 +49,7 @@ export { createLineSplitter, type LineSplitter, LineTooLong } from "./line-split
 export { type EndOfRun, outcomeOf } from "./outcome.js";
 export type { EngineContext, EnginePlugin } from "./plugin.js";
 export { promptOnly } from "./prompt-only.js";
+export type { BrokeredSecret, Provider } from "./provider.js";
 export {
   createBelow,
   type FileFacts,
@@ -64,10 +64,11 @@ export {
   type ReadOptions,
   type RefusedFor,
 } from "./run-files.js";
-export type { ExitCause, Overrun, RunExit, RunFacts, RunHandle, RunResources } from "./run-handle.js";
+export type { BrokeredUse, ExitCause, Overrun, RunExit, RunFacts, RunHandle, RunResources } from "./run-handle.js";
 export { hostOf, readEnvironmentFile, STANDARD_PATH, searchPath } from "./settings.js";
 export { askOptions, askVersion, runOptions } from "./start.js";
 export type { Prepared, RunAccess, RunFolder, RunOptions, SupervisedRun, Supervisor } from "./supervisor.js";
 export { FIRST_MESSAGE, wellFormed } from "./text.js";
 export { type Ending, emptyTranscript, type RunReader, type Transcript } from "./transcript.js";
+export type { Usage } from "./usage.js";
 export { wrapRun } from "./wrap-run.js";

@@ -1,4 +1,4 @@
-import type { Usage } from "./engine.js";
+import type { Usage } from "./usage.js";
 
 /**
  * The cost of a failed run, as far as it is known. An engine that fails before it has counted anything reports 0 (Claude

@@ -30,6 +30,8 @@ function endOf<W extends string>(end: EndOfRun<W>): RunOutcome {
   const failed = (failure: RunFailure): RunOutcome => ({ ok: false, failure, usage, costUsd, ...(model && { model }) });
 
   if (outputLimit) return failed(outputLimit);
+  // The engine calls it a refusal of the provider, and knows nothing of what the run's tools have asked.
+  if (exit.overBudget && !ending?.ok) return { ok: false, failure: OVER_BUDGET, ...exit.overBudget };
   if (ending === undefined && exit.overrun) return failed(OVERRUN[exit.overrun]);
   if (ending === undefined || !ending.ok) return failed(failureOf(end));
   if (ending.text === "" && !transcript.worked) return failed(NOTHING);
@@ -86,5 +88,10 @@ const OVERRUN: Readonly<Record<Overrun, RunFailure>> = {
     source: "AGENT",
   }),
 };
+
+const OVER_BUDGET = runFailure(
+  "BUDGET_EXCEEDED",
+  "the run has used its budget: its next request to the model was refused",
+);
 
 const NOTHING = runFailure("NO_WORK_DONE", "the engine reports success but gave no answer");

@@ -1,3 +1,5 @@
+import type { Usage } from "./usage.js";
+
 /** Access to a run's processes, for the supervisor, an engine or an attempt. */
 export interface RunHandle {
   /** Process id, which is also the id of the process group. */
@@ -31,6 +33,16 @@ export interface RunExit {
   readonly resources?: RunResources | undefined;
   /** The process was started before the run and waited for it. */
   readonly waited?: boolean | undefined;
+  /** What the run had used when the broker refused it one more request. Undefined: it refused none for the budget. */
+  readonly overBudget?: BrokeredUse | undefined;
+}
+
+/** What the executor's broker counted of a run. */
+export interface BrokeredUse {
+  readonly usage: Usage;
+  readonly costUsd: number;
+  /** Empty: no answer named one. */
+  readonly model: string;
 }
 
 /** The facts about a run for logs, spans and metrics. */

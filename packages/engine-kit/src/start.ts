@@ -14,10 +14,14 @@ export const runOptions = ({
   workingFolder,
   workingRoot,
   traceparent,
-}: RunRequest): Pick<RunOptions, "run" | "agentId" | "wallMs" | "workingFolder" | "workingRoot" | "traceparent"> => ({
+}: RunRequest): Pick<
+  RunOptions,
+  "run" | "agentId" | "wallMs" | "budgetUsd" | "workingFolder" | "workingRoot" | "traceparent"
+> => ({
   run: `${taskId}:${fence}`,
   agentId,
   wallMs: limits.wallMs,
+  budgetUsd: limits.budgetUsd,
   workingFolder,
   workingRoot,
   traceparent,

@@ -1,3 +1,4 @@
+import type { Provider } from "./provider.js";
 import type { RunExit, RunHandle } from "./run-handle.js";
 
 /** Runs processes for engines. The executor implements it; an engine starts no process by itself. */
@@ -18,12 +19,15 @@ export interface RunOptions {
   readonly command: string;
   /**
    * Writes the files that the run needs, and returns what depends on their place. Every user of the host can read
-   * `args`.
+   * `args`. `brokers`: the executor has a broker, so an engine that can returns its `provider`, and writes the
+   * placeholders of its login everywhere.
    */
-  readonly prepare: (folder: RunFolder) => Promise<Prepared>;
+  readonly prepare: (folder: RunFolder, brokers: boolean) => Promise<Prepared>;
   /** What the process reads from stdin, unless `prepare` returns another input. Stdin stays open until `endInput`. */
   readonly input: string;
   readonly wallMs: number;
+  /** The broker's bound of what the run's requests may cost. Undefined: none. */
+  readonly budgetUsd?: number | undefined;
   /** W3C trace context for its environment. May be empty. */
   readonly traceparent: string;
   /** Absolute path of a folder to work in, which is kept. Undefined: a throwaway folder. */
@@ -53,6 +57,8 @@ export interface Prepared {
   readonly input?: string | undefined;
   /** Undefined: the run needs nothing but its own folders. */
   readonly access?: RunAccess | undefined;
+  /** Undefined: the run holds its login itself, or has none. */
+  readonly provider?: Provider | undefined;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Words } from "./classify.js";
-import type { EngineEvent, PermissionDenial, Usage, WindowSignal } from "./engine.js";
+import type { EngineEvent, PermissionDenial, WindowSignal } from "./engine.js";
 import type { RunExit } from "./run-handle.js";
+import type { Usage } from "./usage.js";
 
 /**
  * What an engine has said in a run so far, as far as the outcome of the run depends on it. The engine's reader fills it

@@ -1,5 +1,5 @@
 import { askVersion, type Engine, type EngineContext, followRun, runOptions } from "@ccsp/engine-kit";
-import { access, type OpenCodeProfile, prepareFolder } from "./folder.js";
+import { access, type OpenCodeProfile, prepareFolder, provider } from "./folder.js";
 import { createReader } from "./reader.js";
 import { RULES } from "./rules.js";
 
@@ -15,14 +15,15 @@ export function createOpenCode({ bin, profile, context }: OpenCodeOptions): Engi
   const { supervisor } = context;
   return {
     name: "opencode",
+    brokered: provider(profile) !== undefined,
     capabilities: { streaming: true, usage: true, takes: ["model", "system_prompt"] },
 
     version: () =>
       askVersion(supervisor, {
         command: bin,
-        prepare: async (folder) => ({
+        prepare: async (folder, brokers) => ({
           args: ["--version"],
-          env: await prepareFolder(profile, folder, ""),
+          env: await prepareFolder(profile, folder, "", brokers),
           access: access(profile),
         }),
       }),
@@ -32,11 +33,12 @@ export function createOpenCode({ bin, profile, context }: OpenCodeOptions): Engi
       const run = await supervisor.start({
         ...runOptions(request),
         command: bin,
-        prepare: async (folder) => ({
+        prepare: async (folder, brokers) => ({
           // A given title saves the request to the model that would make one.
           args: ["run", "--format=json", `--model=${model}`, "--title=task"],
-          env: await prepareFolder(profile, folder, request.systemPrompt),
+          env: await prepareFolder(profile, folder, request.systemPrompt, brokers),
           access: access(profile),
+          provider: brokers ? provider(profile) : undefined,
         }),
         input: request.prompt,
       });

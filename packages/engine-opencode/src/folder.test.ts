@@ -25,7 +25,7 @@ describe("the configuration of OpenCode in the folder of a run", function () {
             file,
             async act(run, _file, put) {
               await put();
-              await prepareFolder(PROFILE, run, "be brief");
+              await prepareFolder(PROFILE, run, "be brief", false);
             },
           },
           attack,

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createBelow, hostOf, makeFolderBelow, type RunAccess, type RunFolder } from "@ccsp/engine-kit";
+import { createBelow, hostOf, makeFolderBelow, type Provider, type RunAccess, type RunFolder } from "@ccsp/engine-kit";
 import type { OpenCodeConfig } from "./config.js";
 
 export interface OpenCodeProfile extends Omit<OpenCodeConfig, "bin" | "searchPath" | "envFile"> {
@@ -15,12 +15,13 @@ const SYSTEM_PROMPT = "system-prompt.txt";
 
 /**
  * Writes the CLI's configuration into the run's throwaway home. Resolves to the variables that the CLI gets in addition
- * to those of every engine.
+ * to those of every engine. `brokers`: the executor adds the key, where `provider` has it.
  */
 export async function prepareFolder(
   profile: OpenCodeProfile,
   folder: RunFolder,
   systemPrompt: string,
+  brokers: boolean,
 ): Promise<Readonly<Record<string, string>>> {
   const configHome = join(folder.home, ".config");
   const place = (name: string) => `.config/opencode/${name}`;
@@ -33,7 +34,8 @@ export async function prepareFolder(
   await createBelow(folder.home, place(".gitignore"), "*\n");
 
   if (systemPrompt) await createBelow(folder.path, SYSTEM_PROMPT, systemPrompt);
-  const written = settings(profile, systemPrompt ? join(folder.path, SYSTEM_PROMPT) : undefined);
+  const own = brokers && provider(profile) ? { ...profile, apiKey: PLACEHOLDER } : profile;
+  const written = settings(own, systemPrompt ? join(folder.path, SYSTEM_PROMPT) : undefined);
   await createBelow(folder.home, place("opencode.json"), JSON.stringify(written));
   return {
     ...profile.declared,
@@ -51,14 +53,36 @@ export async function prepareFolder(
   };
 }
 
-/** The provider's address if the operator gives none. OpenCode knows more providers: the operator adds their hosts. */
-const PROVIDERS: Readonly<Record<string, string>> = {
-  anthropic: "https://api.anthropic.com",
-  openai: "https://api.openai.com",
-};
+/**
+ * Addresses of providers if the operator gives none, and what OpenCode asks them. It knows more providers: the operator
+ * adds their hosts.
+ */
+const PROVIDERS = new Map([
+  ["anthropic", { url: "https://api.anthropic.com/v1", messages: ["POST /messages"] }],
+  ["openai", { url: "https://api.openai.com/v1", messages: ["POST /responses", "POST /chat/completions"] }],
+]);
 
-export function access({ model, baseUrl, modelsFile }: OpenCodeProfile): RunAccess {
-  const url = baseUrl ?? PROVIDERS[model.split("/")[0] ?? ""];
+const providerOf = ({ model }: OpenCodeProfile): string => model.split("/")[0] ?? "";
+
+/** No provider looks at the form of it before it is sent. */
+const PLACEHOLDER = "the-executor-adds-the-key";
+
+/**
+ * Undefined: a key has to be in the run, or there is none. OpenCode takes the keys of other providers, and of this one,
+ * from the operator's variables too.
+ */
+export function provider(profile: OpenCodeProfile): Provider | undefined {
+  const { apiKey, baseUrl, declared } = profile;
+  const known = PROVIDERS.get(providerOf(profile));
+  if (!apiKey || known === undefined || Object.keys(declared).some((name) => /_(?:KEY|TOKEN|SECRET)$/.test(name)))
+    return undefined;
+  const login = [{ secret: apiKey, placeholder: PLACEHOLDER }];
+  return { name: providerOf(profile), url: baseUrl ?? known.url, messages: known.messages, others: [], login };
+}
+
+export function access(profile: OpenCodeProfile): RunAccess {
+  const { baseUrl, modelsFile } = profile;
+  const url = baseUrl ?? PROVIDERS.get(providerOf(profile))?.url;
   return {
     reads: [fileURLToPath(new URL(".", RELAY)), ...(modelsFile === undefined ? [] : [modelsFile])],
     hosts: url === undefined ? [] : [hostOf(url)],

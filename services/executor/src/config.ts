@@ -2,6 +2,7 @@ import { hostname, tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { formatDuration, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
 import { STANDARD_PATH, searchPath } from "@ccsp/engine-kit";
+import { type BrokerMode, defineBroker } from "./broker/config.js";
 import { isInside, isUnder, type Policy } from "./domain/policy.js";
 import { defineEngines, type EngineConfig } from "./engines/config.js";
 import type { EngineRegistry } from "./engines/registry.js";
@@ -32,6 +33,7 @@ export interface ExecutorConfig {
     readonly path: string;
   };
   readonly sandbox: SandboxConfig;
+  readonly broker: BrokerMode;
   readonly warm: WarmConfig;
   /** Undefined: the number of slots stays as it is set. */
   readonly slots: SlotsConfig | undefined;
@@ -83,6 +85,7 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
     ),
     supervision: defineSupervision(settings),
     sandbox: defineSandbox(settings),
+    broker: defineBroker(settings),
     warm: defineWarm(settings),
     slots: defineSlots(settings),
     policy: definePolicy(settings),

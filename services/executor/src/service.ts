@@ -9,6 +9,8 @@ import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js
 import { watchClockAhead } from "@ccsp/telemetry";
 import { within } from "@ccsp/timing";
 import { ulid } from "ulid";
+import type { Broker } from "./broker/broker.js";
+import { openBroker } from "./broker/open.js";
 import { defineExecutor, type ExecutorConfig, type Plugins } from "./config.js";
 import { openConversationFolder } from "./conversations/conversation-folder.js";
 import { createAdmission } from "./domain/admission.js";
@@ -39,6 +41,7 @@ import { openExecutorFolder } from "./supervision/executor-folder.js";
 import { createSupervisor, type Launcher } from "./supervision/supervisor.js";
 import { createAttemptTracing } from "./telemetry/attempt-spans.js";
 import { createExecutorMetrics } from "./telemetry/metrics.js";
+import { createModelRequests } from "./telemetry/model-requests.js";
 import { createWarmMetrics } from "./telemetry/warm-metrics.js";
 import { WarmPool } from "./warm/pool.js";
 
@@ -104,7 +107,7 @@ async function openExecutor(
   const { graceMs } = supervision;
   const metrics = createExecutorMetrics(registry);
 
-  const { launcher, sandbox, noWorkingFolders } = await openSupervisor(boot);
+  const { launcher, broker, sandbox, noWorkingFolders } = await openSupervisor(boot);
   const warm = new WarmPool({
     ...config.warm,
     startsAtOnce: availableParallelism(),
@@ -119,6 +122,7 @@ async function openExecutor(
     supervisor: (engine) => warm.of(engine),
     metrics,
     policed: policedParts(config.policy),
+    broker: { mode: config.broker, there: broker !== undefined },
     log,
   });
   const queue = createQueuePort(await boot.openClient(QueueServiceService, config.queueTarget, UNTRACED), log);
@@ -181,8 +185,9 @@ async function openExecutor(
 }
 
 /** Ends the processes that an earlier boot left, before the executor claims work. */
-async function openSupervisor({ config, bootId, open, log }: Boot): Promise<{
+async function openSupervisor({ config, bootId, registry, open, log }: Boot): Promise<{
   readonly launcher: Launcher;
+  readonly broker: Broker | undefined;
   readonly sandbox: SandboxStatus;
   readonly noWorkingFolders: string | undefined;
 }> {
@@ -201,6 +206,7 @@ async function openSupervisor({ config, bootId, open, log }: Boot): Promise<{
     temporary: folder.temporary,
     log,
   });
+  const broker = openBroker({ mode: config.broker, sandbox, status, observer: createModelRequests(registry), log });
   const launcher = await open(
     "supervisor",
     createSupervisor({
@@ -216,8 +222,9 @@ async function openSupervisor({ config, bootId, open, log }: Boot): Promise<{
       cgroups,
       setpriv,
       sandbox,
+      broker,
       log,
     }),
   );
-  return { launcher, sandbox: status, noWorkingFolders };
+  return { launcher, broker, sandbox: status, noWorkingFolders };
 }

@@ -97,41 +97,49 @@ describe("a working folder, with the real Claude Code CLI", function () {
     );
   });
 
-  it("has tools that can change a config folder which runs share only where the CLI keeps its login", async function () {
-    const home = join(root, "home");
-    const config = join(home, ".claude");
-    await mkdir(join(config, "projects", "of-others"), { recursive: true });
-    const files = { [join(home, ".claude.json")]: "{}", [join(config, "settings.json")]: '{"model":"haiku"}' };
-    for (const [path, text] of Object.entries(files)) await writeFile(path, text);
-    const login = join(config, ".credentials.json");
-    await writeFile(login, "{}", { mode: 0o600 });
-    const script = [
-      `hostname > ${join(work, "host")}`,
-      `ls ${join(config, "projects")} > ${join(work, "conversations")}`,
-      ...Object.keys(files).flatMap((path) => [
-        `echo evil > ${path}`,
-        `echo evil > ${path}.new && mv ${path}.new ${path}`,
-      ]),
-      `mkdir -p ${join(config, "agents")} && echo evil > ${join(config, "agents", "evil.md")}`,
-      `rm -rf ${join(config, "projects", "of-others")}`,
-      `echo '{"refreshed":true}' > ${login}`,
-    ];
-    await put("script", `${script.join("\n")}\n`);
-    await withCli(
-      async (rig) => {
-        const prompt = `[[sim:tool name=Bash input='{"command":"sh ${join(work, "script")}","description":"tries"}']]`;
-        await resultOf(rig, rig.queue.add(prompt, { workingFolder: work, allowedTools: ["Bash"] }));
-        if ((await readFile(join(work, "host"), "utf8")).trim() !== "sandbox") return;
-        const { message, retryable } = await failureOf(rig, rig.queue.add("[[sim:text]]", { workingFolder: config }));
-        assert.deepEqual([message, retryable], ["working_folder: is in the folder of a login that runs share", false]);
-      },
-      { CCSP_EXECUTOR_ALLOWED_ROOTS: root, CCSP_CLAUDE_CODE_HOME: home },
-    );
-    if ((await readFile(join(work, "host"), "utf8")).trim() !== "sandbox") skip(this, "no sandbox here");
-    for (const [path, text] of Object.entries(files)) assert.equal(await readFile(path, "utf8"), text, path);
-    assert.deepEqual((await readdir(config)).toSorted(), [".credentials.json", "projects", "settings.json"]);
-    assert.deepEqual(await readdir(join(config, "projects")), ["of-others"]);
-    assert.doesNotMatch(await readFile(join(work, "conversations"), "utf8"), /of-others/);
-    assert.equal(await readFile(login, "utf8"), '{"refreshed":true}\n');
-  });
+  for (const [broker, what, kept] of [
+    ["off", "only the login", '{"refreshed":true}\n'],
+    ["auto", "nothing, where the executor holds the login,", "{}"],
+  ] as const) {
+    it(`has tools that can change ${what} of a config folder which runs share`, async function () {
+      const home = join(root, "home");
+      const config = join(home, ".claude");
+      await mkdir(join(config, "projects", "of-others"), { recursive: true });
+      const files = { [join(home, ".claude.json")]: "{}", [join(config, "settings.json")]: '{"model":"haiku"}' };
+      for (const [path, text] of Object.entries(files)) await writeFile(path, text);
+      const login = join(config, ".credentials.json");
+      await writeFile(login, "{}", { mode: 0o600 });
+      const script = [
+        `hostname > ${join(work, "host")}`,
+        `ls ${join(config, "projects")} > ${join(work, "conversations")}`,
+        ...Object.keys(files).flatMap((path) => [
+          `echo evil > ${path}`,
+          `echo evil > ${path}.new && mv ${path}.new ${path}`,
+        ]),
+        `mkdir -p ${join(config, "agents")} && echo evil > ${join(config, "agents", "evil.md")}`,
+        `rm -rf ${join(config, "projects", "of-others")}`,
+        `echo '{"refreshed":true}' > ${login}`,
+      ];
+      await put("script", `${script.join("\n")}\n`);
+      await withCli(
+        async (rig) => {
+          const prompt = `[[sim:tool name=Bash input='{"command":"sh ${join(work, "script")}","description":"tries"}']]`;
+          await resultOf(rig, rig.queue.add(prompt, { workingFolder: work, allowedTools: ["Bash"] }));
+          if ((await readFile(join(work, "host"), "utf8")).trim() !== "sandbox") return;
+          const { message, retryable } = await failureOf(rig, rig.queue.add("[[sim:text]]", { workingFolder: config }));
+          assert.deepEqual(
+            [message, retryable],
+            ["working_folder: is in the folder of a login that runs share", false],
+          );
+        },
+        { CCSP_EXECUTOR_ALLOWED_ROOTS: root, CCSP_CLAUDE_CODE_HOME: home, CCSP_EXECUTOR_BROKER: broker },
+      );
+      if ((await readFile(join(work, "host"), "utf8")).trim() !== "sandbox") skip(this, "no sandbox here");
+      for (const [path, text] of Object.entries(files)) assert.equal(await readFile(path, "utf8"), text, path);
+      assert.deepEqual((await readdir(config)).toSorted(), [".credentials.json", "projects", "settings.json"]);
+      assert.deepEqual(await readdir(join(config, "projects")), ["of-others"]);
+      assert.doesNotMatch(await readFile(join(work, "conversations"), "utf8"), /of-others/);
+      assert.equal(await readFile(login, "utf8"), kept);
+    });
+  }
 });

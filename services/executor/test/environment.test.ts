@@ -60,7 +60,12 @@ describe("the input of an engine", function () {
     withRig({}, async (outer) => {
       const file = join(outer.dir, "engine.env");
       await writeFile(file, "# a comment\n\nCLAUDE_CODE_OAUTH_TOKEN=a=b \nDISABLE_TELEMETRY=0\n", { mode: 0o600 });
-      const env = { CCSP_EXECUTOR_ID: "other", CCSP_CLAUDE_CODE_ENV_FILE: file, CCSP_CLAUDE_CODE_HOME: outer.dir };
+      const env = {
+        CCSP_EXECUTOR_ID: "other",
+        CCSP_CLAUDE_CODE_ENV_FILE: file,
+        CCSP_CLAUDE_CODE_HOME: outer.dir,
+        CCSP_EXECUTOR_BROKER: "off",
+      };
       await withRig(env, async (rig) => {
         const { env: seen }: Seen = JSON.parse((await resultOf(rig, rig.queue.add("[[report]]"))).text);
         assert.equal(seen["CLAUDE_CODE_OAUTH_TOKEN"], "a=b");

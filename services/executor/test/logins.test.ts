@@ -116,17 +116,20 @@ describe("a login of Claude Code", function () {
 
   it("comes only from variables that the operator lists, and is in no command line", () => {
     const secrets = { CLAUDE_CODE_OAUTH_TOKEN: "secret-of-a-test", NOT_LISTED: "secret-of-others" };
-    return withRig({ CCSP_CLAUDE_CODE_ENV: "CLAUDE_CODE_OAUTH_TOKEN", ...secrets }, async (rig) => {
-      const task = rig.queue.add("[[hang]]");
-      const pids = await eventually(() => expectProcesses(1, task));
-      for (const pid of pids) assert.ok(!commandLineOf(pid).includes("secret-of"));
-      await cancel(rig, [task]);
-      const { env }: { env: Record<string, string> } = JSON.parse(
-        (await resultOf(rig, rig.queue.add("[[report]]"))).text,
-      );
-      assert.equal(env["CLAUDE_CODE_OAUTH_TOKEN"], "secret-of-a-test");
-      assert.ok(!JSON.stringify(env).includes("secret-of-others"));
-    });
+    return withRig(
+      { CCSP_CLAUDE_CODE_ENV: "CLAUDE_CODE_OAUTH_TOKEN", CCSP_EXECUTOR_BROKER: "off", ...secrets },
+      async (rig) => {
+        const task = rig.queue.add("[[hang]]");
+        const pids = await eventually(() => expectProcesses(1, task));
+        for (const pid of pids) assert.ok(!commandLineOf(pid).includes("secret-of"));
+        await cancel(rig, [task]);
+        const { env }: { env: Record<string, string> } = JSON.parse(
+          (await resultOf(rig, rig.queue.add("[[report]]"))).text,
+        );
+        assert.equal(env["CLAUDE_CODE_OAUTH_TOKEN"], "secret-of-a-test");
+        assert.ok(!JSON.stringify(env).includes("secret-of-others"));
+      },
+    );
   });
 
   it("in a variable that is listed but not set is a fault at start; set values are secret, and CCSP's own variables are never passed on", () => {

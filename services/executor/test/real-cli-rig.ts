@@ -36,6 +36,7 @@ export const launcherFor = ({ folder, silenceMs }: SupervisorNeeds) =>
     cgroups: undefined,
     setpriv: undefined,
     sandbox: undefined,
+    broker: undefined,
     log: pino({ level: "silent" }),
   });
 

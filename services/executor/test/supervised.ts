@@ -57,6 +57,7 @@ export async function supervised(): Promise<Supervised> {
       cgroups: undefined,
       setpriv: undefined,
       sandbox: undefined,
+      broker: undefined,
       log: pino({ level: "silent" }),
       ...options,
     });

@@ -24,6 +24,10 @@ function stateOf({ executor: { status } }: ExecutorRow): string {
 
 const busy = ({ running, slots }: EngineStatus): string => `${running} of ${slots}`;
 
+/** The name of the account, and whether tasks could read its login. */
+const loginOf = ({ account, brokered }: EngineStatus): string =>
+  [account, brokered ? "" : "in the run"].filter(Boolean).join(", ");
+
 /** Empty for an executor that does not say. */
 function sandboxOf({ executor }: ExecutorRow): string {
   const sandbox = executor.status?.sandbox;
@@ -38,7 +42,7 @@ export const EXECUTOR_COLUMNS: readonly Column<ExecutorRow>[] = [
   { header: "VERSION", value: ({ engine }) => (engine ? engine.version || "unknown" : ""), min: 7, drop: 1 },
   { header: "RUNNING", value: ({ engine }) => (engine ? busy(engine) : "") },
   { header: "WARM", value: ({ engine }) => (engine ? String(engine.warm) : ""), align: "right", drop: 4 },
-  { header: "LOGIN", value: ({ engine }) => engine?.account ?? "", min: 6, drop: 2 },
+  { header: "LOGIN", value: ({ engine }) => (engine ? loginOf(engine) : ""), min: 6, drop: 2 },
   { header: "SANDBOX", value: sandboxOf, drop: 2 },
   { header: "ADDRESS", value: ({ executor }) => executor.address, drop: 5 },
 ];

@@ -18,7 +18,7 @@ export const createPlainSupervisor = ({ folder, silenceMs }: SupervisorNeeds): S
   async start({ command, prepare, input, wallMs, traceparent, workingFolder, collect }) {
     const made = await createFolders(folder);
     const place = { ...made, work: workingFolder ?? made.work };
-    const { args, env, input: prepared = input } = await prepare(place);
+    const { args, env, input: prepared = input } = await prepare(place, false);
     // Node would pass its own NODE_V8_COVERAGE to every child, whatever `env` has.
     const always = { NODE_V8_COVERAGE: undefined, PATH, HOME: place.home, TMPDIR: place.tmp, LANG: "C.UTF-8" };
     const traced = traceparent === "" ? {} : { TRACEPARENT: traceparent };

@@ -1,8 +1,8 @@
 import type { Rule } from "../classify.js";
-import type { Usage } from "../engine.js";
 import type { ErrorCategory } from "../failure.js";
 import type { EnginePlugin } from "../plugin.js";
 import type { Supervisor } from "../supervisor.js";
+import type { Usage } from "../usage.js";
 
 /** How the suite makes one engine do what it tests. */
 export interface EngineRig {

@@ -158,7 +158,7 @@ function setUp({
   const executor = new Executor({
     executorId: "x",
     bootId: "b",
-    engines: [{ engine, slots: 2, version: "1", minimumVersion: undefined, origin: "built-in" }],
+    engines: [{ engine, slots: 2, version: "1", minimumVersion: undefined, origin: "built-in", brokered: false }],
     queue,
     tracing: {
       attempt: (_lease, work) =>

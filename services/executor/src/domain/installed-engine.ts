@@ -11,6 +11,8 @@ export interface InstalledEngine {
   readonly minimumVersion: string | undefined;
   /** `built-in`, or the package or path that it was loaded from. */
   readonly origin: string;
+  /** Its login is not in its runs. */
+  readonly brokered: boolean;
 }
 
 /** The error for a call that names an engine which this executor does not have. */

@@ -52,7 +52,7 @@ describe("a probe", () => {
       const reached = new Promise<void>((resolve) => {
         reach = resolve;
       });
-      const installed = { slots: 1, version: "1", minimumVersion: undefined, origin: "built-in" };
+      const installed = { slots: 1, version: "1", minimumVersion: undefined, origin: "built-in", brokered: false };
       const engines = [{ ...installed, engine: engineThat(() => reach()) }];
       const probe = createProbe({ engines, clock: never, log: pino({ level: "silent" }) });
       const asked = probe.run("", stop.signal);

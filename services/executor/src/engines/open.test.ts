@@ -23,6 +23,7 @@ async function logOf(version: string, minimumVersion?: string): Promise<string> 
     supervisor: () => supervisor,
     metrics,
     policed: ["denied_tools"],
+    broker: { mode: "auto", there: true },
     log,
   });
   assert.deepEqual([opened?.version, opened?.slots], [version, 3]);

@@ -11,13 +11,14 @@ import type { EngineStatus as Status } from "../domain/engine-slots.js";
 import type { ExecutorStatus } from "../domain/executor.js";
 import type { HookStatus as InstalledHook } from "../domain/hooks/hook-calls.js";
 
-export const toEngineStatus = ({ engine, version, slots, running, warm }: Status): EngineStatus => ({
+export const toEngineStatus = ({ engine, version, slots, running, warm, brokered }: Status): EngineStatus => ({
   engine: engine.name,
   version,
   slots,
   running,
   account: engine.account ?? "",
   warm,
+  brokered,
 });
 
 /** What the monitor gets with each heartbeat. */

@@ -23,13 +23,13 @@ import {
   systemArguments,
 } from "./mounts.js";
 import { proxyEnvironment, upstreamOf, withProxy } from "./proxy-environment.js";
-import type { OpenSandbox, RunToConfine, Sandbox } from "./sandbox.js";
+import type { OpenSandbox, RunToConfine, Sandbox, StandIn } from "./sandbox.js";
 import { systemCallFilter } from "./system-calls.js";
 
 export interface BubblewrapOptions {
   /** Absolute path. */
   readonly bwrap: string;
-  /** Absolute path. Undefined: the network is not `hosts`. */
+  /** Absolute path. Undefined: a run has no proxy. */
   readonly socat: string | undefined;
   readonly network: SandboxNetwork;
   readonly hosts: readonly string[];
@@ -60,12 +60,16 @@ export async function createBubblewrap(options: BubblewrapOptions): Promise<Sand
   const bindsDescriptors = await hasOption(options.bwrap, "--bind-fd");
   return {
     noWorkingFolders: bindsDescriptors ? undefined : NO_BIND_FD,
+    noStandIns: options.network === "full" ? FULL : options.socat === undefined ? NO_SOCAT : undefined,
     open: (run) => openBubblewrap(run, fixed, options),
   };
 }
 
 const NO_BIND_FD =
   "its bubblewrap has no --bind-fd, so a folder could be swapped between its check and its mount; install the system's update of bubblewrap, or 0.10";
+
+const FULL = "CCSP_EXECUTOR_SANDBOX_NETWORK is full, so runs have no network of their own";
+const NO_SOCAT = "there is no socat, which connects a run with the executor";
 
 /** Asks the program. Its version says nothing: systems add this option to older ones. */
 async function hasOption(program: string, option: string): Promise<boolean> {
@@ -81,7 +85,7 @@ async function openBubblewrap(
   options: BubblewrapOptions,
 ): Promise<OpenSandbox> {
   const { bwrap, network, bytes, log } = options;
-  const { folder, env, access, workingFolder } = run;
+  const { folder, env, access, workingFolder, standIn } = run;
   // Its mount would show all of a folder that the run is to see in parts, and let it write there.
   for (const shared of access.empties ?? []) {
     if (isWithin(folder.work, await realOf(shared))) throw new FolderShared();
@@ -90,9 +94,10 @@ async function openBubblewrap(
   for (const kept of keeps) await makeKept(folder.path, kept);
   const mounts = await mountsOf(run, options);
   const hosts = network === "hosts" ? [...(access.hosts ?? []), ...options.hosts] : [];
-  const reached = hosts.length === 0 ? undefined : { allows: allowedHosts(hosts), upstream: upstreamOf(env) };
+  const named = standIn ? [hostIn(standIn), ...hosts] : hosts;
+  const reached = named.length === 0 ? undefined : { allows: allowedHosts(hosts), upstream: upstreamOf(env), standIn };
   const forStart: { close(): Promise<void> }[] = [];
-  const forRun: { close(): Promise<void> }[] = [];
+  const forRun: { close(): Promise<void> }[] = standIn ? [standIn] : [];
   const started = async (): Promise<void> => {
     for (const each of forStart.splice(0)) await each.close();
   };
@@ -138,7 +143,7 @@ async function openBubblewrap(
     return {
       line,
       descriptors: [filter.fd, ...(workingFolder ? [workingFolder.fd, ...descriptors] : [])],
-      env: { ...around?.env, ...(proxy ? proxyEnvironment(env, hosts) : env) },
+      env: { ...around?.env, ...(proxy ? proxyEnvironment(env, named) : env) },
       started,
       close,
     };
@@ -147,6 +152,9 @@ async function openBubblewrap(
     throw error;
   }
 }
+
+const hostIn = ({ host: { name, port } }: StandIn): string =>
+  name.includes(":") ? `[${name}]:${port}` : `${name}:${port}`;
 
 /** Shows nothing where the run sees something else. */
 async function aroundOf(

@@ -3,6 +3,7 @@ import { connect, Socket } from "node:net";
 import { type Duplex, pipeline } from "node:stream";
 import { type AllowedHosts, lookupElsewhere, parseTarget, type Target } from "./allowed-hosts.js";
 import type { Upstream } from "./proxy-environment.js";
+import type { StandIn } from "./sandbox.js";
 
 export interface HostProxyOptions {
   /** Path of the Unix socket on which it listens. */
@@ -10,6 +11,8 @@ export interface HostProxyOptions {
   readonly allows: AllowedHosts;
   /** The operator's own HTTP proxy, through which connections to a host go. */
   readonly upstream: Upstream;
+  /** Answers in place of one host. Undefined: every host answers for itself. */
+  readonly standIn?: StandIn | undefined;
   /** Called for a host that is not allowed: once for each. */
   readonly onRefused: (host: string) => void;
 }
@@ -62,6 +65,12 @@ class HostProxy {
     const target = parseTarget(request.url ?? "", 443);
     socket.on("error", () => {});
     this.#watch(socket);
+    const standIn = target && this.#standInFor(target);
+    if (standIn) {
+      socket.write("HTTP/1.1 200 Connection Established\r\n\r\n");
+      if (head.length > 0) socket.unshift(head);
+      return standIn.connect(socket);
+    }
     if (!target || !this.#allows(target)) {
       socket.end(`HTTP/1.1 403 Forbidden\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n${REFUSAL}`);
       return;
@@ -84,6 +93,8 @@ class HostProxy {
   #forward(request: IncomingMessage, response: ServerResponse): void {
     const url = URL.parse(request.url ?? "");
     const target = url?.protocol === "http:" ? parseTarget(url.host, 80) : undefined;
+    const standIn = target && this.#standInFor(target);
+    if (standIn) return standIn.answer(request, response);
     if (!url || !target || !this.#allows(target)) {
       response.writeHead(403, { "content-type": "text/plain", connection: "close" }).end(REFUSAL);
       return;
@@ -109,6 +120,11 @@ class HostProxy {
     sent.once("error", () => response.destroy());
     pipeline(request, sent, (error) => error && sent.destroy());
     response.once("close", () => sent.destroy());
+  }
+
+  #standInFor({ name, port }: Target): StandIn | undefined {
+    const { standIn } = this.#options;
+    return standIn?.host.name === name && standIn.host.port === port ? standIn : undefined;
   }
 
   #allows(target: Target): boolean {
@@ -155,5 +171,5 @@ function connectRequest({ name, port }: Target, upstream: URL): string {
 /** Headers that concern only one connection. */
 const HOP = new Set(["connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"]);
 
-const withoutHop = <T>(headers: Readonly<Record<string, T>>): Record<string, T> =>
+export const withoutHop = <T>(headers: Readonly<Record<string, T>>): Record<string, T> =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP.has(name)));

@@ -82,7 +82,10 @@ async function create({ config, searchPath, path, folder, log }: OpenSandboxOpti
   };
   const { network, hosts, reads, writes, bytes } = config;
   const bwrap = find(config.bwrap, "CCSP_EXECUTOR_BWRAP_BIN", "bubblewrap");
-  const socat = network === "hosts" ? find(config.socat, "CCSP_EXECUTOR_SOCAT_BIN", "socat") : undefined;
+  const findSocat = () => find(config.socat, "CCSP_EXECUTOR_SOCAT_BIN", "socat");
+  // Without a network, a run needs it only for a stand-in.
+  const optional = findExecutable(config.socat, searchPath) === undefined ? undefined : findSocat;
+  const socat = { hosts: findSocat, none: optional, full: undefined }[network]?.();
   return await createBubblewrap({ bwrap, socat, network, hosts, reads, writes, bytes, path, folder, log });
 }
 

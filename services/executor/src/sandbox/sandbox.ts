@@ -1,9 +1,14 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import type { OpenFolder, RunAccess, RunFolder } from "@ccsp/engine-kit";
+import type { Target } from "./allowed-hosts.js";
 
 /** Confines the processes of runs, so that a run reaches only what it was given. */
 export interface Sandbox {
   /** Why no run may work in a folder of the host. Undefined: runs may. */
   readonly noWorkingFolders: string | undefined;
+  /** Why no run can have a stand-in for a host. Undefined: runs can. */
+  readonly noStandIns: string | undefined;
   /** Opens a sandbox for one run. The run's process has not started. Rejects if it cannot be opened. */
   open(run: RunToConfine): Promise<OpenSandbox>;
 }
@@ -25,6 +30,19 @@ export interface RunToConfine {
   readonly command: string;
   readonly env: Readonly<Record<string, string>>;
   readonly access: RunAccess;
+  /** The run reaches it in any network but `full`. The sandbox closes it. */
+  readonly standIn?: StandIn | undefined;
+}
+
+/** Answers a run in place of a host. */
+export interface StandIn {
+  readonly host: Target;
+  /** Takes a connection that the run opened to the host. */
+  connect(connection: Duplex): void;
+  /** Takes a request that the run sent to its proxy, with the whole URL of the host. */
+  answer(request: IncomingMessage, response: ServerResponse): void;
+  /** Ends everything that it took. */
+  close(): Promise<void>;
 }
 
 export interface OpenSandbox {

@@ -19,7 +19,8 @@ export interface LaunchedProcess {
   readonly gone: Promise<void>;
 }
 
-export type RunInput = Pick<RunOptions, "input" | "wallMs" | "collect">;
+export type RunInput = Pick<RunOptions, "input" | "wallMs" | "budgetUsd" | "collect"> &
+  Partial<Pick<RunOptions, "traceparent">>;
 
 export interface HowUsed {
   /** True: it was started before the run came. The processor time that it used until now does not count for the run. */
@@ -80,9 +81,10 @@ export class LaunchedRun implements LaunchedProcess {
     return this.#options.place.tree.pssBytes();
   }
 
-  use({ input, wallMs, collect }: RunInput, { waited }: HowUsed): SupervisedRun {
-    const { process, clocks, input: prepared } = this.#options;
+  use({ input, wallMs, budgetUsd, traceparent = "", collect }: RunInput, { waited }: HowUsed): SupervisedRun {
+    const { process, place, clocks, input: prepared } = this.#options;
     const spentCpuMs = waited ? this.#spentUntilNow() : 0;
+    place.brokered?.begin({ traceparent, budgetUsd });
     process.write(prepared ?? input);
     this.#startedAt = performance.now();
     const output = new WatchedOutput(process, {
@@ -177,7 +179,8 @@ export class LaunchedRun implements LaunchedProcess {
       const resources = await this.#spent();
       const otherwise: ExitCause = stopped ? "stopped" : exit.signal ? "signal" : "exited";
       const [overrun, waited] = [this.#passed, this.#use?.waited];
-      return { ...exit, overrun, cause: overrun ?? otherwise, runMs, resources, waited };
+      const overBudget = place.brokered?.overBudget;
+      return { ...exit, overrun, cause: overrun ?? otherwise, runMs, resources, waited, overBudget };
     } finally {
       clearTimeout(this.#lingering);
       await this.#collect();

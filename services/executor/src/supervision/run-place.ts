@@ -1,5 +1,6 @@
 import { FileRefused, type OpenFolder, type Overrun, openFolder, type RunFolder } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
+import type { BrokeredRun } from "../broker/broker.js";
 import { FolderChanged } from "../domain/admission.js";
 import type { OpenSandbox } from "../sandbox/sandbox.js";
 import type { Cgroup, Cgroups } from "./cgroup.js";
@@ -20,6 +21,8 @@ export interface RunPlace {
   readonly cgroup: Cgroup | undefined;
   /** Set before its first process starts. Undefined: its processes are not confined. */
   sandbox: OpenSandbox | undefined;
+  /** Set before its first process starts. Undefined: the run holds its login itself, or has none. */
+  brokered: Pick<BrokeredRun, "begin" | "overBudget"> | undefined;
   /** Called when the run exceeds a limit of memory or number. */
   onOverrun: (why: Overrun) => void;
   /**
@@ -97,6 +100,7 @@ function watchedPlace(
     tree,
     cgroup,
     sandbox: undefined,
+    brokered: undefined,
     onOverrun() {},
     async release() {
       try {

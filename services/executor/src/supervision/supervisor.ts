@@ -1,5 +1,8 @@
-import type { RunOptions } from "@ccsp/engine-kit";
+import { join } from "node:path";
+import { createBelow, type RunFolder, type RunOptions } from "@ccsp/engine-kit";
+import { operatorFiles } from "@ccsp/engine-kit/own-files";
 import type { Logger } from "pino";
+import type { Broker } from "../broker/broker.js";
 import type { Sandbox } from "../sandbox/sandbox.js";
 import type { Cgroups } from "./cgroup.js";
 import { formatCookie } from "./cookie.js";
@@ -28,6 +31,8 @@ export interface SupervisorOptions {
   readonly setpriv: string | undefined;
   /** Undefined: runs are not confined. */
   readonly sandbox: Sandbox | undefined;
+  /** Undefined: the logins of engines are in their runs. There is one only if runs are confined. */
+  readonly broker: Broker | undefined;
   readonly log: Logger;
 }
 
@@ -60,16 +65,19 @@ class HostSupervisor implements Launcher {
 
   async launch(launched: LaunchOptions): Promise<LaunchedProcess> {
     const { run, command, prepare, traceparent, workingFolder, workingRoot } = launched;
-    const { path, graceMs, setpriv, sandbox, log } = this.#options;
+    const { path, graceMs, setpriv, sandbox, broker, log } = this.#options;
     const onFault = (err: unknown, message: string) => log.error({ err, run }, message);
     const cookie = this.#cookieOf(run);
     const place = await openRunPlace({ ...this.#options, run, cookie, workingFolder, watch: this.#watch });
     const { folder } = place;
     try {
-      const { args, env: own, input, access = {} } = await prepare(folder);
+      const { args, env: own, input, access = {}, provider } = await prepare(folder, broker !== undefined);
       const always = { PATH: path, HOME: folder.home, TMPDIR: folder.tmp, LANG: "C.UTF-8" };
       const traced = traceparent === "" ? {} : { TRACEPARENT: traceparent };
-      const env = { ...always, ...own, ...traced };
+      const given = { ...always, ...own, ...traced };
+      const standIn = provider && (await broker?.open(provider, { name: run, env: given }));
+      const env = standIn?.certificate ? await trusting(standIn.certificate, folder, given) : given;
+      place.brokered = standIn;
       const confined = await sandbox?.open({
         run,
         folder,
@@ -78,6 +86,7 @@ class HostSupervisor implements Launcher {
         command,
         env,
         access,
+        standIn,
       });
       place.sandbox = confined;
       const process = await startProcess({ command, args, env: confined?.env ?? env, place, graceMs, setpriv });
@@ -92,6 +101,7 @@ class HostSupervisor implements Launcher {
 
   async close(): Promise<void> {
     this.#watch.close();
+    await this.#options.broker?.close();
   }
 
   #cookieOf(run: string): string {
@@ -99,3 +109,17 @@ class HostSupervisor implements Launcher {
     return formatCookie({ executorId, bootId, run });
   }
 }
+
+/** The environment of a process that trusts one certificate more. */
+async function trusting(
+  certificate: string,
+  folder: RunFolder,
+  env: Readonly<Record<string, string>>,
+): Promise<Readonly<Record<string, string>>> {
+  const { NODE_EXTRA_CA_CERTS: file } = env;
+  const before = file === undefined ? "" : await operatorFiles.readFile(file, "utf8");
+  await createBelow(folder.path, CERTIFICATES, `${before}\n${certificate}`);
+  return { ...env, NODE_EXTRA_CA_CERTS: join(folder.path, CERTIFICATES) };
+}
+
+const CERTIFICATES = "certificates.pem";

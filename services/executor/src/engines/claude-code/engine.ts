@@ -7,6 +7,7 @@ import {
   inFolder,
   OPTION_PARTS,
   openFolder,
+  type RunFolder,
   runOptions,
 } from "@ccsp/engine-kit";
 import { createCliOptions } from "./cli-options.js";
@@ -23,6 +24,7 @@ import {
 } from "./environment.js";
 import { createLogin } from "./login.js";
 import { preparation, warmKey } from "./preparation.js";
+import { brokered } from "./provider.js";
 import { RULES } from "./rules.js";
 import { createTranscriptReader } from "./transcript.js";
 
@@ -40,10 +42,13 @@ export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeO
   const { supervisor } = context;
   const asNamed = sharedConfigFolder(profile);
   const shared = asNamed && resolveConfigFolder(asNamed);
+  // A process that says something of itself asks no provider.
+  const asking = (folder: RunFolder, brokers: boolean) =>
+    environment(profile, folder, brokers ? brokered(profile)?.placeholders : undefined);
   const options = createCliOptions(() =>
     askOptions(supervisor, {
       command: bin,
-      prepare: async (folder) => ({ args: ["--help"], env: environment(profile, folder) }),
+      prepare: async (folder, brokers) => ({ args: ["--help"], env: asking(folder, brokers) }),
     }),
   );
   const login = createLogin({ file: shared && credentialsFile(profile, shared) });
@@ -51,6 +56,7 @@ export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeO
     name: "claude-code",
     provider: "anthropic",
     account,
+    brokered: brokered(profile) !== undefined,
     capabilities: {
       streaming: true,
       usage: true,
@@ -64,7 +70,7 @@ export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeO
     version: () =>
       askVersion(supervisor, {
         command: bin,
-        prepare: async (folder) => ({ args: ["--version"], env: environment(profile, folder) }),
+        prepare: async (folder, brokers) => ({ args: ["--version"], env: asking(folder, brokers) }),
       }),
 
     async start(request) {

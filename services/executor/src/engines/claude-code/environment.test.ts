@@ -55,6 +55,6 @@ describe("a run of Claude Code in a sandbox", () => {
   it("reads the settings that an organisation manages, in each kind of config folder", async () => {
     const folder = { path: "/run", work: "/run/work", home: "/run/home", tmp: "/tmp/run" };
     for (const named of [{}, ...SHARED.map(({ home, declared }) => ({ home, declared }))])
-      assert.ok((await access(profile(named), folder, false)).reads?.includes("/etc/claude-code"));
+      assert.ok((await access(profile(named), folder, false, false)).reads?.includes("/etc/claude-code"));
   });
 });

@@ -39,9 +39,13 @@ const TOKENS = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_
 
 /**
  * The variables that the CLI gets in addition to those that every engine gets. The operator's file cannot override the
- * variables that are set here for safety.
+ * variables that are set here for safety. `placeholders` stand in place of the login.
  */
-export function environment(profile: ClaudeCodeProfile, folder: RunFolder): Readonly<Record<string, string>> {
+export function environment(
+  profile: ClaudeCodeProfile,
+  folder: RunFolder,
+  placeholders: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
   const { home, apiKey, baseUrl, declared, maxRetries } = profile;
   return {
     // With a temporary home, CLAUDE_CONFIG_DIR keeps everything in one folder. With the operator's home, only HOME is
@@ -49,6 +53,7 @@ export function environment(profile: ClaudeCodeProfile, folder: RunFolder): Read
     ...(home ? { HOME: home } : { CLAUDE_CONFIG_DIR: configFolder(profile, folder) }),
     ...declared,
     ...(apiKey && { ANTHROPIC_API_KEY: apiKey }),
+    ...placeholders,
     ...(baseUrl && { ANTHROPIC_BASE_URL: baseUrl }),
     CLAUDE_CODE_MAX_RETRIES: String(maxRetries),
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
@@ -58,7 +63,7 @@ export function environment(profile: ClaudeCodeProfile, folder: RunFolder): Read
 }
 
 /** Where the CLI asks the model, and where it refreshes an interactive login. */
-const PROVIDER = "https://api.anthropic.com";
+export const PROVIDER = "https://api.anthropic.com";
 /** Where an organisation puts settings that hold for everyone on a host (https://code.claude.com/docs/en/settings). */
 const MANAGED = "/etc/claude-code";
 const LOGIN_HOSTS = ["platform.claude.com:443", "console.anthropic.com:443", "claude.ai:443"];
@@ -67,12 +72,13 @@ const LOGIN_HOSTS = ["platform.claude.com:443", "console.anthropic.com:443", "cl
  * What the CLI needs of the host. It may change nothing in a config folder that runs share, but the file of the login,
  * which it refreshes: otherwise a run could leave settings and hooks for later runs. Everything else that it writes
  * there is gone with the run. If the run's conversation is kept, it is read from the run's own folder of conversations,
- * or from the folder where it was placed.
+ * or from the folder where it was placed. `brokers`: the login is not in the run.
  */
 export async function access(
   profile: ClaudeCodeProfile,
   folder: RunFolder,
   keepsConversation: boolean,
+  brokers: boolean,
 ): Promise<RunAccess> {
   const shared = sharedConfigFolder(profile);
   const { HOME, ANTHROPIC_BASE_URL = PROVIDER } = environment(profile, folder);
@@ -87,7 +93,8 @@ export async function access(
   return {
     empties: [shared],
     reads: [MANAGED, ...read, ...(HOME === undefined ? [] : [join(HOME, ".claude.json")])],
-    writes: [join(shared, CREDENTIALS)],
+    // The file may have another login than the one that the broker holds.
+    writes: brokers ? [] : [join(shared, CREDENTIALS)],
     keeps: placed,
     keepsAt: keepsConversation ? [{ path: join(shared, "projects"), source: ownProjects(folder) }] : [],
     hosts,

@@ -32,7 +32,7 @@ describe("the start of Claude Code", () => {
       ...{ workingFolder: undefined, permissionMode: "default", limits, ...changes },
     };
     const folder = { path, work: join(path, "work"), home: join(path, "home"), tmp: join(path, "tmp") };
-    const { args, env } = await preparation({ profile, options, log }, request)(folder);
+    const { args, env } = await preparation({ profile, options, log }, request)(folder, false);
     const file = (option: string) => args.find((word) => word.startsWith(`${option}=`))?.slice(option.length + 1) ?? "";
     return { args, env, file, said: lines.join("") };
   };

@@ -14,6 +14,7 @@ import { commandLine, type FixedAtStart, userTurn } from "./command-line.js";
 import { placeConversation } from "./conversation.js";
 import { access, type ClaudeCodeProfile, environment, sharedConfigFolder } from "./environment.js";
 import { ownModel } from "./own-model.js";
+import { brokered } from "./provider.js";
 
 type Prepare = RunOptions["prepare"];
 
@@ -68,7 +69,8 @@ function prepareStart(
   withFiles: Pick<RunRequest, "prompt" | "files"> | undefined,
 ): Prepare {
   const { profile, options } = deps;
-  return async (folder) => {
+  return async (folder, brokers) => {
+    const broker = brokers ? brokered(profile) : undefined;
     const write = async (name: string, text: string): Promise<string | undefined> => {
       if (text === "") return undefined;
       await createBelow(folder.path, name, text);
@@ -99,8 +101,13 @@ function prepareStart(
     const keepsFromGit = start.workingFolder !== undefined && !projectSettings && !recent;
     return {
       args: commandLine(model === "" ? start : { ...start, model }, places),
-      env: { ...environment(profile, folder), ...(keepsFromGit && { CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS: "1" }) },
-      access: await access(profile, folder, start.conversation !== undefined),
+      env: {
+        ...environment(profile, folder, broker?.placeholders),
+        ...(keepsFromGit && { CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS: "1" }),
+      },
+      access: await access(profile, folder, start.conversation !== undefined, broker !== undefined),
+      // A trusted folder may have a helper that gives the key.
+      provider: broker && { ...broker.provider, ownLogin: projectSettings },
       input: withFiles && userTurn(withFiles.prompt, notice),
     };
   };

@@ -52,6 +52,11 @@ export interface EngineStatus {
   account: string;
   /** Number of processes that the executor started early and that wait for a prompt. */
   warm: number;
+  /**
+   * The executor's broker adds the login to the requests of runs. False: the login is in the runs, or the engine has
+   * none. Releases before 0.4.0 have no broker.
+   */
+  brokered: boolean;
 }
 
 /** One run. */
@@ -463,7 +468,7 @@ export const SandboxStatus: MessageFns<SandboxStatus> = {
 };
 
 function createBaseEngineStatus(): EngineStatus {
-  return { engine: "", version: "", slots: 0, running: 0, account: "", warm: 0 };
+  return { engine: "", version: "", slots: 0, running: 0, account: "", warm: 0, brokered: false };
 }
 
 export const EngineStatus: MessageFns<EngineStatus> = {
@@ -485,6 +490,9 @@ export const EngineStatus: MessageFns<EngineStatus> = {
     }
     if (message.warm !== 0) {
       writer.uint32(48).int32(message.warm);
+    }
+    if (message.brokered !== false) {
+      writer.uint32(56).bool(message.brokered);
     }
     return writer;
   },
@@ -550,6 +558,14 @@ export const EngineStatus: MessageFns<EngineStatus> = {
             message.warm = reader.int32();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.brokered = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -573,6 +589,7 @@ export const EngineStatus: MessageFns<EngineStatus> = {
     message.running = object.running ?? 0;
     message.account = object.account ?? "";
     message.warm = object.warm ?? 0;
+    message.brokered = object.brokered ?? false;
     return message;
   },
 };

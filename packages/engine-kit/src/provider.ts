@@ -1,0 +1,24 @@
+/**
+ * The provider that a run asks for its models, and the login that the run does not hold. The executor's broker stands
+ * between them. It passes on the listed requests, with the login in place of the placeholder.
+ */
+export interface Provider {
+  /** By the names of OpenTelemetry's conventions, such as `anthropic`. */
+  readonly name: string;
+  /** The address that the engine uses, as it would without the broker. */
+  readonly url: string;
+  /** The requests that a model answers, as `POST /v1/messages`: a method, and a path below that of `url`. */
+  readonly messages: readonly string[];
+  /** All else that a run may ask. */
+  readonly others: readonly string[];
+  readonly login: readonly BrokeredSecret[];
+  /** The run may also use another login, which something that the operator trusts has given it. */
+  readonly ownLogin?: boolean | undefined;
+}
+
+/** A key or a token that an engine sends in `x-api-key` or as a bearer token. */
+export interface BrokeredSecret {
+  readonly secret: string;
+  /** What the run has in its place. It has the secret's form where the engine looks at the form. */
+  readonly placeholder: string;
+}

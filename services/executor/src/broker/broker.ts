@@ -1,0 +1,194 @@
+import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import type { Duplex } from "node:stream";
+import { issueForHost } from "@ccsp/certificates";
+import type { BrokeredUse, Provider } from "@ccsp/engine-kit";
+import type { Logger } from "pino";
+import type { Dispatcher } from "undici";
+import { parseTarget } from "../sandbox/allowed-hosts.js";
+import type { StandIn } from "../sandbox/sandbox.js";
+import { type Meter, type MeteredAnswer, openMeter } from "./meter.js";
+import type { BrokeredTask, Observer } from "./observer.js";
+import { type Passing, passOn } from "./pass-on.js";
+import { createProviders } from "./providers.js";
+import { type Admitted, admitted, refuse, refuseUnpaid } from "./requests.js";
+import { Spent } from "./spent.js";
+
+/** Stands between runs and their providers, and holds the logins. */
+export interface Broker {
+  /**
+   * Opens the way of one run to its provider. `env`: the environment that the engine would have; its proxy and its
+   * certificates are those of the broker's own connections. Rejects if they cannot be used.
+   */
+  open(provider: Provider, run: { readonly name: string; readonly env: Environment }): Promise<BrokeredRun>;
+  /** To be called when all runs are over. */
+  close(): Promise<void>;
+}
+
+export interface BrokeredRun extends StandIn {
+  /** A certificate, in PEM, that the run has to trust. Undefined: the provider has no TLS. */
+  readonly certificate: string | undefined;
+  /** The run's process has its task. Until then, it can only ask for settings. */
+  begin(task: BrokeredTask): void;
+  /** What the run has used, if a request was refused because its budget is used up. */
+  readonly overBudget: BrokeredUse | undefined;
+}
+
+type Environment = Readonly<Record<string, string>>;
+
+/** Requests of a run at the same time. The CLI has a handful, and one for each sub-agent. */
+const MOST_REQUESTS = 64;
+/** The key is in memory only, so the certificate ends with this process. */
+const DAYS = 3_650;
+
+export function createBroker({ observer, log }: { readonly observer: Observer; readonly log: Logger }): Broker {
+  const providers = createProviders();
+  /** One for each host, so that a start of a run makes no key. */
+  const certificates = new Map<string, ReturnType<typeof issueForHost>>();
+  const certificateOf = (host: string) => {
+    const made = certificates.get(host) ?? issueForHost(host, DAYS);
+    certificates.set(host, made);
+    return made;
+  };
+  return {
+    async open(provider, { name, env }) {
+      const url = new URL(provider.url);
+      const dispatcher = await providers.of(url, env);
+      const secure = url.protocol === "https:";
+      const pair = secure ? await certificateOf(url.hostname.replaceAll(/[[\]]/g, "")) : undefined;
+      return new RunBroker({ provider, url, dispatcher, pair, observer, log: log.child({ run: name }) });
+    },
+    close: () => providers.close(),
+  };
+}
+
+interface RunBrokerOptions {
+  readonly provider: Provider;
+  readonly url: URL;
+  readonly dispatcher: Dispatcher;
+  readonly pair: Awaited<ReturnType<typeof issueForHost>> | undefined;
+  readonly observer: Observer;
+  readonly log: Logger;
+}
+
+class RunBroker implements BrokeredRun {
+  readonly host: StandIn["host"];
+  readonly certificate: string | undefined;
+  readonly #options: RunBrokerOptions;
+  readonly #server: Server;
+  /** The server does not know the connections that TLS has not begun. */
+  readonly #connections = new Set<Duplex>();
+  readonly #over = new AbortController();
+  #task: BrokeredTask | undefined;
+  #spent = new Spent(undefined);
+  #requests = 0;
+  readonly #counting = new Set<Promise<void>>();
+  #told = false;
+
+  constructor(options: RunBrokerOptions) {
+    const { url, pair } = options;
+    const target = parseTarget(url.host, pair ? 443 : 80);
+    if (target === undefined) throw new Error(`${url.origin} is no address of a provider`);
+    this.#options = options;
+    this.host = target;
+    this.certificate = pair?.certificate;
+    const answer = (request: IncomingMessage, response: ServerResponse) => this.answer(request, response);
+    this.#server = pair
+      ? createHttpsServer({ key: pair.key, cert: pair.certificate, ALPNProtocols: ["http/1.1"] }, answer)
+      : createHttpServer(answer);
+    // A long prompt on a busy host takes its time. A connection that is closed while the engine sends a request would
+    // look like a fault of the provider, and their number is limited.
+    Object.assign(this.#server, { requestTimeout: 0, keepAliveTimeout: 0 });
+    this.#server.on("clientError", (_error, socket) => socket.destroy());
+    this.#server.on("tlsClientError", (_error, socket) => socket.destroy());
+  }
+
+  begin(task: BrokeredTask): void {
+    this.#task = task;
+    this.#spent = new Spent(task.budgetUsd);
+  }
+
+  get overBudget(): BrokeredUse | undefined {
+    return this.#spent.overBudget;
+  }
+
+  connect(connection: Duplex): void {
+    this.#connections.add(connection);
+    connection.once("close", () => this.#connections.delete(connection));
+    this.#server.emit("connection", connection);
+  }
+
+  answer(request: IncomingMessage, response: ServerResponse): void {
+    const { provider, url } = this.#options;
+    const asked = admitted(request, { provider, url });
+    if ("refusal" in asked) return this.#refuse(response, asked.refusal);
+    if (this.#task === undefined && request.method !== "GET")
+      return this.#refuse(response, "this process has no task yet");
+    if (this.#requests >= MOST_REQUESTS) return this.#refuse(response, `more than ${MOST_REQUESTS} requests at once`);
+    this.#requests += 1;
+    void this.#pass(request, response, asked).finally(() => {
+      this.#requests -= 1;
+    });
+  }
+
+  /** Never rejects. */
+  async #pass(request: IncomingMessage, response: ServerResponse, asked: Admitted): Promise<void> {
+    const { url, dispatcher } = this.#options;
+    // An answer that has ended counts, although its last piece may still be decoded.
+    await Promise.all(this.#counting);
+    if (asked.isMessage && !this.#spent.allows()) return refuseUnpaid(response);
+    const { onAnswer, end } = this.#task && asked.isMessage ? this.#metered(this.#task) : UNMETERED;
+    let counted: Promise<void> | undefined;
+    const count = () => {
+      counted ??= end();
+      this.#counting.add(counted);
+      return counted;
+    };
+    const { signal } = this.#over;
+    await passOn(request, response, { ...asked, url, dispatcher, signal, onAnswer, onEnd: () => void count() });
+    const done = count();
+    await done;
+    this.#counting.delete(done);
+  }
+
+  /** Counts a message and its answer. */
+  #metered(task: BrokeredTask): Metered {
+    const { observer, provider } = this.#options;
+    const observed = observer.asked(provider.name, task);
+    let status: number | undefined;
+    let meter: Meter | undefined;
+    return {
+      onAnswer: (code, { "content-type": contentType = "", "content-encoding": contentEncoding = "" }) => {
+        status = code;
+        meter = openMeter({ contentType, contentEncoding }, { onFirstToken: () => observed.firstToken() });
+        return meter;
+      },
+      end: async () => {
+        const answer = (await meter?.end()) ?? NO_ANSWER;
+        this.#spent.add(answer);
+        observed.ended({ status, answer });
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#over.abort();
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  #refuse(response: ServerResponse, why: string): void {
+    // Once: a run could fill the log.
+    if (!this.#told) this.#options.log.info({ why }, "a request of a run to its provider was refused");
+    this.#told = true;
+    refuse(response, why);
+  }
+}
+
+interface Metered {
+  readonly onAnswer: Passing["onAnswer"];
+  readonly end: () => Promise<void>;
+}
+
+const UNMETERED: Metered = { onAnswer: () => ({ add() {} }), end: async () => {} };
+
+const NO_ANSWER: MeteredAnswer = { model: "", usage: undefined, finishReason: undefined, complete: false };

@@ -1,0 +1,62 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Dispatcher } from "undici";
+import { withoutHop } from "../sandbox/host-proxy.js";
+import type { Admitted } from "./requests.js";
+
+export interface Passing extends Admitted {
+  readonly url: URL;
+  readonly dispatcher: Dispatcher;
+  /** Aborts at the end of the run. */
+  readonly signal: AbortSignal;
+  /** Called when the answer begins. Gets the pieces of its body as they pass. */
+  readonly onAnswer: (status: number, headers: IncomingHttpHeaders) => { add(chunk: Uint8Array): void };
+  /** Called when the provider has ended its answer: the run may have it all before the response here is over. */
+  readonly onEnd: () => void;
+}
+
+/**
+ * Passes a request on, and its answer back, as they come: with back-pressure, and unchanged but for the headers of a
+ * connection. What breaks on one side breaks on the other: engines know a connection that breaks, and a status would
+ * look like the provider's. Never rejects.
+ */
+export async function passOn(request: IncomingMessage, response: ServerResponse, passing: Passing): Promise<void> {
+  const { url, path, headers, dispatcher, signal, onAnswer, onEnd } = passing;
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  if (response.destroyed) gone.abort();
+  try {
+    const hasBody = headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
+    const answer = await dispatcher.request({
+      origin: url.origin,
+      path,
+      method: request.method === "GET" ? "GET" : "POST",
+      headers,
+      body: hasBody ? request : null,
+      signal: AbortSignal.any([signal, gone.signal]),
+      // The model may think for as long as the run may last.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    response.writeHead(answer.statusCode, withoutHop(answer.headers));
+    response.flushHeaders();
+    const meter = onAnswer(answer.statusCode, answer.headers);
+    const watched = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        meter.add(chunk);
+        done(null, chunk);
+      },
+      flush(done) {
+        onEnd();
+        done();
+      },
+    });
+    await pipeline(answer.body, watched, response);
+  } catch {
+    response.destroy();
+  } finally {
+    // The provider may answer before it has read the request. The connection can go on when the rest is read.
+    request.resume();
+  }
+}

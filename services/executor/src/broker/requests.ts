@@ -1,0 +1,80 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import type { Provider } from "@ccsp/engine-kit";
+import { withoutHop } from "../sandbox/host-proxy.js";
+
+/** A request that may go to the provider. */
+export interface Admitted {
+  readonly path: string;
+  /** A model answers it. */
+  readonly isMessage: boolean;
+  /** With the login. */
+  readonly headers: IncomingHttpHeaders;
+}
+
+/**
+ * Looks at the method, the path and the headers of a request of a run. The path that goes on is the one that was looked
+ * at. A request without the placeholder is refused here: the provider's own refusal would look like a lost login.
+ */
+export function admitted(
+  request: IncomingMessage,
+  { provider, url }: { readonly provider: Provider; readonly url: URL },
+): Admitted | { readonly refusal: string } {
+  // A path that begins with two slashes is no path: it would name another host.
+  const asked = request.url?.startsWith("//") ? null : URL.parse(request.url ?? "", url.origin);
+  const base = url.pathname.replace(/\/+$/, "");
+  const path = asked?.pathname.startsWith(`${base}/`) ? asked.pathname.slice(base.length) : undefined;
+  const named = `${request.method} ${path}`;
+  const isMessage = provider.messages.includes(named);
+  if (!asked || asked.origin !== url.origin || !(isMessage || provider.others.includes(named))) {
+    return { refusal: "a run may ask only for messages, for the count of their tokens, and for settings" };
+  }
+  const headers = withLogin(request.headers, provider);
+  if (headers === undefined) return { refusal: "a run may use only the login that it was given" };
+  return { path: `${asked.pathname}${asked.search}`, isMessage, headers };
+}
+
+/** Undefined: it has no placeholder, or another login that it may not use. */
+function withLogin(
+  headers: IncomingHttpHeaders,
+  { login, ownLogin }: Pick<Provider, "login" | "ownLogin">,
+): IncomingHttpHeaders | undefined {
+  const { "x-api-key": key, authorization, ...others } = headers;
+  const secretOf = (value: string) =>
+    login.find(({ placeholder }) => placeholder === value)?.secret ?? (ownLogin ? value : undefined);
+  const secret = key === undefined ? undefined : secretOf(String(key));
+  const [, bearer] = /^Bearer (\S+)$/.exec(authorization ?? "") ?? [];
+  const token = bearer === undefined ? undefined : secretOf(bearer);
+  const own = (key !== undefined && secret === undefined) || (authorization !== undefined && token === undefined);
+  if (own || (secret === undefined && token === undefined)) return undefined;
+  return {
+    ...withoutConnection(others),
+    ...(secret !== undefined && { "x-api-key": secret }),
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+  };
+}
+
+/** Headers of one connection, which the client of the other connection writes itself. */
+const withoutConnection = (headers: IncomingHttpHeaders): IncomingHttpHeaders => {
+  const {
+    host: _host,
+    expect: _expect,
+    "transfer-encoding": _coding,
+    "proxy-authorization": _proxy,
+    ...others
+  } = headers;
+  return withoutHop(others);
+};
+
+/** Answers as the provider does. 403, because engines take 401 and 429 for the state of the login. */
+export const refuse = (response: ServerResponse, why: string): void => refuseAs(response, 403, "permission_error", why);
+
+/** Answers as a provider whose customer has no money left. */
+export const refuseUnpaid = (response: ServerResponse): void =>
+  refuseAs(response, 402, "billing_error", "this run has used its budget");
+
+function refuseAs(response: ServerResponse, status: number, type: string, why: string): void {
+  const error = { type, message: `CCSP: ${why}` };
+  response
+    .writeHead(status, { "content-type": "application/json", "x-should-retry": "false", connection: "close" })
+    .end(JSON.stringify({ type: "error", error }));
+}
