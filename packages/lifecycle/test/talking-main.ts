@@ -6,8 +6,8 @@ interface TalkingConfig {
 }
 
 /**
- * A service with an ops port that writes CCSP_TALKING_LINES lines, to its log and to stderr, when SIGUSR2 comes. SIGHUP
- * makes it crash.
+ * A service with an ops port that writes LINES lines, to its log and to stderr, when SIGUSR2 comes. It then
+ * sends itself the signal END, if that is set. SIGHUP makes it crash.
  */
 const talkingService: ServiceDefinition<TalkingConfig> = {
   name: "talking",
@@ -22,6 +22,8 @@ const talkingService: ServiceDefinition<TalkingConfig> = {
         log.info({ line, filler: "x".repeat(100) }, "talks");
         console.error(JSON.stringify({ line, filler: "x".repeat(200) }));
       }
+      const end = process.env["END"];
+      if (end) process.kill(process.pid, end);
     });
     process.on("SIGHUP", () => {
       throw new Error("crashes as asked");

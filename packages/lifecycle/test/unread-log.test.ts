@@ -41,12 +41,17 @@ describe("a service whose output nobody reads", () => {
   const node = ["--import", EARLY, MAIN];
   async function start(
     stdio: StdioOptions,
-    lines = MANY,
+    settings: Record<string, string> = {},
     commandLine: readonly string[] = [process.execPath, ...node],
   ) {
     const [command = "", ...args] = commandLine;
     child = spawn(command, args, {
-      env: { PATH: process.env["PATH"], CCSP_TALKING_OPS_LISTEN: `127.0.0.1:${port}`, LINES: String(lines) },
+      env: {
+        PATH: process.env["PATH"],
+        CCSP_TALKING_OPS_LISTEN: `127.0.0.1:${port}`,
+        LINES: String(MANY),
+        ...settings,
+      },
       stdio,
     });
     ended = once(child, "exit");
@@ -96,7 +101,7 @@ describe("a service whose output nobody reads", () => {
 
   it("answers on at a terminal that is stopped, and says how many lines are lost", async () => {
     const command = `exec ${[process.execPath, ...node].join(" ")} 2>/dev/null`;
-    await start(["ignore", "pipe", "inherit"], MANY, [
+    await start(["ignore", "pipe", "inherit"], {}, [
       "script",
       "-qefc",
       `echo $$ >${folder}/pid; ${command}`,
@@ -120,9 +125,9 @@ describe("a service whose output nobody reads", () => {
     const path = `/dev/shm/ccsp-unread-${process.pid}`;
     const fd = openSync(path, "a+");
     rmSync(path);
-    const pid = await start(["ignore", fd, fd], 2_000);
+    // It signals itself: the threads of a process may take two signals from outside in either order.
+    const pid = await start(["ignore", fd, fd], { LINES: "2000", END: "SIGTERM" });
     process.kill(pid, "SIGUSR2");
-    process.kill(pid, "SIGTERM");
     assert.deepEqual(await ended, [0, null]);
     const lines = readFileSync(`/proc/self/fd/${fd}`, "utf8").trimEnd().split("\n").map(parsed);
     const numbers = lines.flatMap(({ line }) => line ?? []);
