@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, request as httpRequest } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import { type AddressInfo, connect, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Authority, createAuthority, type RecordedRequest } from "@ccsp/testkit";
+import { type Rig, resultOf, useSimulatedCli } from "./rig.js";
+
+const KEY = "sk-ant-api03-fake-key-of-a-test";
+const TOKEN = "sk-ant-oat01-fake-token-of-a-test";
+const NAME = "api.anthropic.com:443";
+
+/** Looks for a secret where a tool of a run can look. Its own command has the secret in two halves. */
+const search = (secret: string): string => {
+  const half = Math.floor(secret.length / 2);
+  const words = `a=${secret.slice(0, half)}; b=${secret.slice(half)}; w=$a$b`;
+  const files = 'grep -rslF "$w" ~ . /tmp /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null';
+  const script = `${words}; { env | grep -cF "$w"; ${files}; } | grep -v '^0$' | head -c 300; echo over`;
+  // Quotes would end the marker of the simulator.
+  return `echo ${Buffer.from(script).toString("base64")} | base64 -d | bash`;
+};
+
+describe("the real Claude Code CLI with the provider's own name", function () {
+  this.timeout(120_000);
+  const { simulator, withCli } = useSimulatedCli();
+  let dir: string;
+  let authority: Authority;
+  let proxy: string;
+  const servers: Server[] = [];
+  const sockets = new Set<Socket>();
+
+  const listen = async (server: Server): Promise<number> => {
+    server.on("connection", (socket: Socket) => {
+      sockets.add(socket);
+      socket.on("error", () => {}).once("close", () => sockets.delete(socket));
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    servers.push(server);
+    return (server.address() as AddressInfo).port;
+  };
+
+  before(async function () {
+    authority = await createAuthority(this);
+    dir = await mkdtemp(join(tmpdir(), "ccsp-broker-real-"));
+    await mkdir(join(dir, "public"));
+    await writeFile(join(dir, "public", "ca.pem"), authority.ca);
+    const { key, certificate: cert } = await authority.issue("api.anthropic.com");
+    // The provider under its own name: it passes on what it gets to the simulator.
+    const provider = createHttpsServer({ key, cert }, (asked, response) => {
+      const { method, url: path, headers } = asked;
+      const sent = httpRequest({ host: "127.0.0.1", port: simulator().port, method, path, headers }, (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      });
+      sent.on("error", () => response.destroy());
+      asked.pipe(sent);
+    });
+    const port = await listen(provider);
+    // The operator's proxy: it knows this name and no other.
+    const operator = createServer();
+    operator.on("connect", ({ url }, socket: Socket) => {
+      if (url !== NAME) return void socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+      const remote = connect(port, "127.0.0.1", () => {
+        socket.write("HTTP/1.1 200 Connection Established\r\n\r\n");
+        socket.pipe(remote).pipe(socket);
+      });
+      remote.on("error", () => socket.destroy());
+    });
+    proxy = `http://127.0.0.1:${await listen(operator)}`;
+  });
+  after(async () => {
+    for (const socket of sockets) socket.destroy();
+    for (const server of servers) server.close();
+    await authority?.close();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  /** What a request is, but for what each request has of its own. */
+  const shapeOf = ({ method, path, headers, key, model, prompt, tools }: RecordedRequest) => {
+    const named = Object.keys(headers).filter(
+      (name) => !/^(?:connection|host|content-length|transfer-encoding)$/.test(name),
+    );
+    return { method, path, names: named.toSorted(), beta: headers["anthropic-beta"], key, model, prompt, tools };
+  };
+
+  for (const [what, secret, line] of [
+    ["a key", KEY, `ANTHROPIC_API_KEY=${KEY}`],
+    ["a token", TOKEN, `CLAUDE_CODE_OAUTH_TOKEN=${TOKEN}`],
+  ] as const) {
+    it(`sends the same with ${what} in the run or at the broker, gets the same, and only in the run a tool finds it`, async () => {
+      const file = join(dir, "engine.env");
+      const lines = [
+        line,
+        `HTTPS_PROXY=${proxy}`,
+        `NODE_EXTRA_CA_CERTS=${join(dir, "public", "ca.pem")}`,
+        "IS_SANDBOX=1",
+      ];
+      await writeFile(file, `${lines.join("\n")}\n`);
+      const seen = [];
+      for (const broker of ["off", "required"]) {
+        const base = {
+          CCSP_CLAUDE_CODE_BASE_URL: "",
+          CCSP_CLAUDE_CODE_API_KEY: "",
+          CCSP_CLAUDE_CODE_ENV_FILE: file,
+          CCSP_EXECUTOR_SANDBOX: "required",
+          CCSP_EXECUTOR_SANDBOX_READ: join(dir, "public"),
+          CCSP_EXECUTOR_BROKER: broker,
+        };
+        simulator().reset();
+        await withCli(async (rig: Rig) => {
+          const input = JSON.stringify({ command: search(secret), description: "searches" });
+          const prompt = `[[sim:tool name=Bash input='${input}']] [[sim:text value="well"]]`;
+          const { text, usage, windows } = await resultOf(rig, rig.queue.add(prompt, { allowedTools: ["Bash"] }));
+          const requests = simulator().requests.filter(({ method }) => method === "POST");
+          const found = requests.flatMap(({ toolResults }) => toolResults).join("\n");
+          seen.push({
+            found,
+            same: { text, usage, windows: windows?.map(({ name }) => name), requests: requests.map(shapeOf) },
+          });
+        }, base);
+      }
+      const [inRun, brokered] = seen;
+      assert.match(inRun?.found ?? "", /environ|^[1-9]/);
+      assert.match(brokered?.found ?? "", /^over\s*$/);
+      assert.deepEqual(brokered?.same, inRun?.same);
+      assert.ok((brokered?.same.requests.length ?? 0) >= 2);
+      for (const { key } of brokered?.same.requests ?? []) assert.equal(key, secret);
+    });
+  }
+});
