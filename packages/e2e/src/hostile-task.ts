@@ -57,9 +57,31 @@ export function attempts(world: World, secrets: readonly string[]): readonly Att
     },
     planted("settings for a waiting process", "settings.json", runs, `${others} -name "warm-*"`),
     trusted(world),
+    ...login(world),
     ...ports(world),
     ...leaves(),
     ...fills(),
+  ];
+}
+
+/** The key with which the executor asks the provider. Each script has it in two halves, so that it does not find itself. */
+function login({ simulator }: World): readonly Attempt[] {
+  const [first, second] = ["fake-key-for-", "the-simulator"];
+  const key = `w=${first}; w+=${second}`;
+  const asks = (path: string, header: string) => `
+    proxy=\${HTTP_PROXY:-http://127.0.0.1:${simulator.port}}; exec 3<>/dev/tcp/127.0.0.1/\${proxy##*:} &&
+    printf 'POST ${simulator.url}${path} HTTP/1.1\\r\\nhost: 127.0.0.1:${simulator.port}\\r\\n${header}content-length: 2\\r\\n\\r\\n{}' >&3 &&
+    read -r answer <&3 && [[ $answer != *403* ]]`;
+  return [
+    { what: "find the engine's key in the environment", script: `${key}; env | grep -q "$w"` },
+    { what: "find the engine's key in a process", script: `${key}; grep -qsF "$w" /proc/[0-9]*/environ` },
+    { what: "find the engine's key in a file", script: `${key}; grep -rqsF "$w" "$RUN" ~ /tmp` },
+    {
+      what: "ask another path of the provider",
+      script: asks("/v1/files", "x-api-key: '\"$ANTHROPIC_API_KEY\"'\\r\\n"),
+    },
+    { what: "ask the provider with another key", script: asks("/v1/messages", "x-api-key: of-a-task\\r\\n") },
+    { what: "ask the provider without a key", script: asks("/v1/messages", "") },
   ];
 }
 
