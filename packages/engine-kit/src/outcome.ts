@@ -31,7 +31,7 @@ function endOf<W extends string>(end: EndOfRun<W>): RunOutcome {
 
   if (outputLimit) return failed(outputLimit);
   // The engine calls it a refusal of the provider, and knows nothing of what the run's tools have asked.
-  if (exit.overBudget && !ending?.ok) return { ok: false, failure: OVER_BUDGET, ...exit.overBudget };
+  if (exit.overBudget && !exit.overrun && !ending?.ok) return { ok: false, failure: OVER_BUDGET, ...exit.overBudget };
   if (ending === undefined && exit.overrun) return failed(OVERRUN[exit.overrun]);
   if (ending === undefined || !ending.ok) return failed(failureOf(end));
   if (ending.text === "" && !transcript.worked) return failed(NOTHING);

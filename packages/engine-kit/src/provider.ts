@@ -9,6 +9,8 @@ export interface Provider {
   readonly url: string;
   /** The requests that a model answers, as `POST /v1/messages`: a method, and a path below that of `url`. */
   readonly messages: readonly string[];
+  /** Answers have the form of Anthropic's Messages API. In another form, tokens are not counted and cost has no bound. */
+  readonly counts: boolean;
   /** All else that a run may ask. */
   readonly others: readonly string[];
   readonly login: readonly BrokeredSecret[];

@@ -77,7 +77,9 @@ export function provider(profile: OpenCodeProfile): Provider | undefined {
   if (!apiKey || known === undefined || Object.keys(declared).some((name) => /_(?:KEY|TOKEN|SECRET)$/.test(name)))
     return undefined;
   const login = [{ secret: apiKey, placeholder: PLACEHOLDER }];
-  return { name: providerOf(profile), url: baseUrl ?? known.url, messages: known.messages, others: [], login };
+  const name = providerOf(profile);
+  const { messages } = known;
+  return { name, url: baseUrl ?? known.url, messages, counts: name === "anthropic", others: [], login };
 }
 
 export function access(profile: OpenCodeProfile): RunAccess {

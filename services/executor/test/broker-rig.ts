@@ -105,9 +105,9 @@ export function brokerRig() {
 
   let runs = 0;
   /** `budgetUsd` null: the run has not begun. */
-  async function open(url = urls.https, env = {}, budgetUsd?: number | null): Promise<Run> {
+  async function open(url = urls.https, env = {}, budgetUsd?: number | null, counts = true): Promise<Run> {
     const messages = ["POST /v1/messages"];
-    const requests = { name: "anthropic", url, messages, others: [`POST ${COUNT}`, `GET ${SETTINGS}`] };
+    const requests = { name: "anthropic", url, messages, counts, others: [`POST ${COUNT}`, `GET ${SETTINGS}`] };
     const login = [KEY, TOKEN];
     const brokered = await broker.open({ ...requests, login }, { name: "run", env: { ...extra, ...env } });
     if (budgetUsd !== null) brokered.begin({ traceparent: "trace", budgetUsd });
@@ -122,11 +122,11 @@ export function brokerRig() {
   }
 
   /** Connects a run to its provider by its proxy, with TLS inside. */
-  async function tunnel({ path, url, brokered: { certificate } }: Run) {
+  async function tunnel({ path, url, brokered: { trusts } }: Run) {
     const socket = connect(path);
     socket.write(`CONNECT ${new URL(url).host} HTTP/1.1\r\n\r\n`);
     assert.match(String(await once(socket, "data")), /^HTTP\/1.1 200 /);
-    const secure = connectTls({ socket, servername: "localhost", ca: certificate });
+    const secure = connectTls({ socket, servername: "localhost", ca: trusts });
     await once(secure, "secureConnect");
     return secure;
   }

@@ -9,7 +9,7 @@ import { pino } from "pino";
 import { openBroker } from "../src/broker/open.js";
 import { brokerRig, COUNT, ignore, KEY, LOGIN, SETTINGS, TOKEN } from "./broker-rig.js";
 
-const NOTHING = { model: "", usage: undefined, finishReason: undefined, complete: false };
+const NOTHING = { model: "", usage: undefined, finishReason: undefined, unfinished: 0, complete: false };
 const MIB = 1024 ** 2;
 
 const event = (type: string, more: object = {}) => `event: ${type}\ndata: ${JSON.stringify({ type, ...more })}\n\n`;
@@ -93,6 +93,20 @@ describe("the broker", () => {
       await refused(run, { headers }, JSON.stringify(headers));
     await refused(run, { method: "GET", path: SETTINGS, headers: {} }, "settings");
     assert.deepEqual(seen, []);
+  });
+
+  it("asks the provider only for codings that it can count", async () => {
+    const run = await open();
+    for (const asked of ["gzip, x-own, br", "compress", undefined])
+      await ask(run, { headers: { ...LOGIN, ...(asked && { "accept-encoding": asked }) } });
+    const sent = seen.map(({ headers }) => headers["accept-encoding"]);
+    assert.deepEqual(sent, ["gzip, br", "identity", "identity"]);
+  });
+
+  it("passes requests on where the file of more certificates is empty or cannot be read, as Node does", async () => {
+    for (const file of ["", "/no/such/file"]) {
+      assert.equal((await ask(await open(urls.http, { NODE_EXTRA_CA_CERTS: file }))).status, 200);
+    }
   });
 
   it("passes only settings until the run begins, and then messages", async () => {
@@ -371,6 +385,19 @@ describe("the broker", () => {
       });
     }
 
+    it("takes a proxy's user without a password, and a % that stands for itself", async () => {
+      const { host } = new URL(proxy);
+      for (const [login, both] of [
+        ["user", "user:"],
+        ["user:50%", "user:50%"],
+      ]) {
+        asked.length = 0;
+        await ask(await open(urls.https, { HTTPS_PROXY: `http://${login}@${host}` }));
+        const sent = `Basic ${Buffer.from(both ?? "").toString("base64")}`;
+        assert.deepEqual(asked, [`CONNECT ${new URL(urls.https).host} ${sent}`]);
+      }
+    });
+
     it("goes around it to the hosts of NO_PROXY, and takes no proxy that it cannot use", async () => {
       const run = await open(urls.https, { HTTPS_PROXY: proxy, NO_PROXY: "other.test,localhost" });
       assert.equal((await ask(run)).status, 200);
@@ -392,8 +419,8 @@ describe("the broker", () => {
       await eventually(() => assert.deepEqual(told, ["asked anthropic trace", "first token"]));
       next();
       await read(answer);
-      const whole = { model: "m", usage: USED, finishReason: "end_turn", complete: true };
-      await eventually(() => assert.deepEqual(told.splice(2), [{ status: 200, answer: whole }]));
+      const whole = { model: "m", usage: USED, finishReason: "end_turn", unfinished: 0, complete: true };
+      await eventually(() => assert.deepEqual(told.slice(2), [{ status: 200, answer: whole }]));
       provider.reply = (_asked, response) =>
         response.writeHead(429, { "content-type": "application/json" }).end('{"type":"error"}');
       told.length = 0;
@@ -403,6 +430,12 @@ describe("the broker", () => {
       await ask(run, { path: COUNT });
       await ask(run, { method: "GET" });
       assert.deepEqual(told, []);
+    });
+
+    it("nothing of tokens in an API that it cannot read, but whether the answer came whole", async () => {
+      provider.reply = (_asked, response) => response.writeHead(200, SSE).end(stream("m").join(""));
+      await ask(await open(urls.https, {}, undefined, false));
+      await eventually(() => assert.deepEqual(told.at(-1), { status: 200, answer: { ...NOTHING, complete: true } }));
     });
 
     it("of an answer that was cut what had come, and that it did not come whole", async () => {

@@ -3,6 +3,7 @@ import { createServer as createHttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { issueForHost } from "@ccsp/certificates";
 import type { BrokeredUse, Provider } from "@ccsp/engine-kit";
+import { operatorFiles } from "@ccsp/engine-kit/own-files";
 import type { Logger } from "pino";
 import type { Dispatcher } from "undici";
 import { parseTarget } from "../sandbox/allowed-hosts.js";
@@ -10,7 +11,7 @@ import type { StandIn } from "../sandbox/sandbox.js";
 import { type Meter, type MeteredAnswer, openMeter } from "./meter.js";
 import type { BrokeredTask, Observer } from "./observer.js";
 import { type Passing, passOn } from "./pass-on.js";
-import { createProviders } from "./providers.js";
+import { createProviders, hostIn } from "./providers.js";
 import { type Admitted, admitted, refuse, refuseUnpaid } from "./requests.js";
 import { Spent } from "./spent.js";
 
@@ -26,8 +27,10 @@ export interface Broker {
 }
 
 export interface BrokeredRun extends StandIn {
-  /** A certificate, in PEM, that the run has to trust. Undefined: the provider has no TLS. */
-  readonly certificate: string | undefined;
+  /**
+   * In PEM, all that the engine has to trust besides the certificates that it brings. Undefined: the provider has no TLS.
+   */
+  readonly trusts: string | undefined;
   /** The run's process has its task. Until then, it can only ask for settings. */
   begin(task: BrokeredTask): void;
   /** What the run has used, if a request was refused because its budget is used up. */
@@ -48,18 +51,29 @@ export function createBroker({ observer, log }: { readonly observer: Observer; r
   const certificateOf = (host: string) => {
     const made = certificates.get(host) ?? issueForHost(host, DAYS);
     certificates.set(host, made);
+    made.catch(() => certificates.delete(host));
     return made;
   };
   return {
     async open(provider, { name, env }) {
       const url = new URL(provider.url);
-      const dispatcher = await providers.of(url, env);
-      const secure = url.protocol === "https:";
-      const pair = secure ? await certificateOf(url.hostname.replaceAll(/[[\]]/g, "")) : undefined;
-      return new RunBroker({ provider, url, dispatcher, pair, observer, log: log.child({ run: name }) });
+      const ofRun = log.child({ run: name });
+      const more = await moreCertificates(env, ofRun);
+      const dispatcher = providers.of(url, env, more);
+      const pair = url.protocol === "https:" ? await certificateOf(hostIn(url)) : undefined;
+      return new RunBroker({ provider, url, dispatcher, pair, more, observer, log: ofRun });
     },
     close: () => providers.close(),
   };
+}
+
+/** As Node does: a file that cannot be read is no fault of a run. */
+async function moreCertificates({ NODE_EXTRA_CA_CERTS: file }: Environment, log: Logger): Promise<string> {
+  if (!file) return "";
+  return await operatorFiles.readFile(file, "utf8").catch((err: unknown) => {
+    log.warn({ err }, "the certificates of NODE_EXTRA_CA_CERTS cannot be read, so they are not trusted");
+    return "";
+  });
 }
 
 interface RunBrokerOptions {
@@ -67,13 +81,14 @@ interface RunBrokerOptions {
   readonly url: URL;
   readonly dispatcher: Dispatcher;
   readonly pair: Awaited<ReturnType<typeof issueForHost>> | undefined;
+  readonly more: string;
   readonly observer: Observer;
   readonly log: Logger;
 }
 
 class RunBroker implements BrokeredRun {
   readonly host: StandIn["host"];
-  readonly certificate: string | undefined;
+  readonly trusts: string | undefined;
   readonly #options: RunBrokerOptions;
   readonly #server: Server;
   /** The server does not know the connections that TLS has not begun. */
@@ -83,15 +98,15 @@ class RunBroker implements BrokeredRun {
   #spent = new Spent(undefined);
   #requests = 0;
   readonly #counting = new Set<Promise<void>>();
-  #told = false;
+  readonly #told = new Set<string>();
 
   constructor(options: RunBrokerOptions) {
-    const { url, pair } = options;
+    const { url, pair, more } = options;
     const target = parseTarget(url.host, pair ? 443 : 80);
     if (target === undefined) throw new Error(`${url.origin} is no address of a provider`);
     this.#options = options;
     this.host = target;
-    this.certificate = pair?.certificate;
+    this.trusts = pair && `${more}\n${pair.certificate}`;
     const answer = (request: IncomingMessage, response: ServerResponse) => this.answer(request, response);
     this.#server = pair
       ? createHttpsServer({ key: pair.key, cert: pair.certificate, ALPNProtocols: ["http/1.1"] }, answer)
@@ -139,14 +154,23 @@ class RunBroker implements BrokeredRun {
     if (asked.isMessage && !this.#spent.allows()) return refuseUnpaid(response);
     const { onAnswer, end } = this.#task && asked.isMessage ? this.#metered(this.#task) : UNMETERED;
     let counted: Promise<void> | undefined;
-    const count = () => {
-      counted ??= end();
+    const count = (whole: boolean) => {
+      counted ??= end(whole);
       this.#counting.add(counted);
       return counted;
     };
     const { signal } = this.#over;
-    await passOn(request, response, { ...asked, url, dispatcher, signal, onAnswer, onEnd: () => void count() });
-    const done = count();
+    const onFault = (err: unknown) => this.#tell("a request of a run did not reach its provider", { err });
+    await passOn(request, response, {
+      ...asked,
+      url,
+      dispatcher,
+      signal,
+      onAnswer,
+      onEnd: () => void count(true),
+      onFault,
+    });
+    const done = count(false);
     await done;
     this.#counting.delete(done);
   }
@@ -160,11 +184,12 @@ class RunBroker implements BrokeredRun {
     return {
       onAnswer: (code, { "content-type": contentType = "", "content-encoding": contentEncoding = "" }) => {
         status = code;
-        meter = openMeter({ contentType, contentEncoding }, { onFirstToken: () => observed.firstToken() });
-        return meter;
+        if (provider.counts)
+          meter = openMeter({ contentType, contentEncoding }, { onFirstToken: () => observed.firstToken() });
+        return meter ?? UNCOUNTED;
       },
-      end: async () => {
-        const answer = (await meter?.end()) ?? NO_ANSWER;
+      end: async (whole) => {
+        const answer = (await meter?.end()) ?? { ...NO_ANSWER, complete: whole };
         this.#spent.add(answer);
         observed.ended({ status, answer });
       },
@@ -177,18 +202,32 @@ class RunBroker implements BrokeredRun {
   }
 
   #refuse(response: ServerResponse, why: string): void {
-    // Once: a run could fill the log.
-    if (!this.#told) this.#options.log.info({ why }, "a request of a run to its provider was refused");
-    this.#told = true;
+    this.#tell("a request of a run to its provider was refused", { why });
     refuse(response, why);
+  }
+
+  /** Once for each kind: a run could fill the log. */
+  #tell(what: string, facts: { readonly why?: string; readonly err?: unknown }): void {
+    const kind = `${what} ${facts.why ?? ""}`;
+    if (!this.#told.has(kind)) this.#options.log.info(facts, what);
+    this.#told.add(kind);
   }
 }
 
 interface Metered {
   readonly onAnswer: Passing["onAnswer"];
-  readonly end: () => Promise<void>;
+  /** `whole`: the provider has ended its answer. */
+  readonly end: (whole: boolean) => Promise<void>;
 }
 
-const UNMETERED: Metered = { onAnswer: () => ({ add() {} }), end: async () => {} };
+const UNCOUNTED = { add() {} };
 
-const NO_ANSWER: MeteredAnswer = { model: "", usage: undefined, finishReason: undefined, complete: false };
+const UNMETERED: Metered = { onAnswer: () => UNCOUNTED, end: async () => {} };
+
+const NO_ANSWER: MeteredAnswer = {
+  model: "",
+  usage: undefined,
+  finishReason: undefined,
+  unfinished: 0,
+  complete: false,
+};

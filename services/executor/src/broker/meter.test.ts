@@ -38,7 +38,7 @@ const STREAM = [
   event("message_stop"),
 ].join("");
 const USED = { inputTokens: 11, outputTokens: 42, cacheReadTokens: 300, cacheCreationTokens: 20 };
-const WHOLE: MeteredAnswer = { model: MODEL, usage: USED, finishReason: "end_turn", complete: true };
+const WHOLE: MeteredAnswer = { model: MODEL, usage: USED, finishReason: "end_turn", unfinished: 0, complete: true };
 const MESSAGE = JSON.stringify({
   ...{ type: "message", model: MODEL, content: [{ type: "text", text: TEXT }], stop_reason: "end_turn" },
   usage: { ...BEGIN, input_tokens: 11, output_tokens: 42, service_tier: "standard" },
@@ -88,7 +88,7 @@ describe("the meter of an answer", () => {
       br: () => zlib.createBrotliCompress(),
       zstd: () => zlib.createZstdCompress(),
     };
-    const begun = { model: MODEL, usage: BEGUN, finishReason: undefined, complete: false };
+    const begun = { model: MODEL, usage: BEGUN, finishReason: undefined, unfinished: 0, complete: false };
     for (const [encoding, create] of Object.entries(flushed)) {
       const coder = create();
       coder.write(START);
@@ -109,15 +109,29 @@ describe("the meter of an answer", () => {
       assert.deepEqual([usage, complete], [known, false], at);
     }
     assert.deepEqual(await metered([MESSAGE.slice(0, -1)], JSON_TYPE), {
-      ...{ model: "", usage: undefined, finishReason: undefined, complete: false },
+      ...{ model: "", usage: undefined, finishReason: undefined, unfinished: 0, complete: false },
     });
+  });
+
+  it("estimates the tokens of an answer that is cut from the text that came, and of no other", async () => {
+    const text = event("content_block_delta", { index: 0, delta: { type: "text_delta", text: "word".repeat(100) } });
+    const cut = await metered([START, ...Array<string>(10).fill(text)]);
+    assert.ok(cut.unfinished > 900 && cut.unfinished < 1_100, String(cut.unfinished));
+    assert.equal((await metered([START, text, DELTA])).unfinished, 0);
+  });
+
+  it("takes no word of a model or of an end that is too long or has a line break", async () => {
+    for (const word of ["x".repeat(101), "a\nb"]) {
+      const { model, finishReason } = await metered([JSON.stringify({ model: word, stop_reason: word })], JSON_TYPE);
+      assert.deepEqual([model, finishReason], ["", undefined]);
+    }
   });
 
   it("is not complete when the provider answers with an error, before or after the end", async () => {
     const error = event("error", { error: { type: "overloaded_error", message: "Overloaded" } });
     assert.deepEqual(await metered([START, TEXT, error]), {
       ...WHOLE,
-      ...{ usage: BEGUN, finishReason: undefined },
+      ...{ usage: BEGUN, finishReason: undefined, unfinished: 4 },
       complete: false,
     });
     assert.deepEqual(await metered([STREAM, error]), { ...WHOLE, complete: false });
@@ -142,7 +156,7 @@ describe("the meter of an answer", () => {
   it("counts nothing in an encoding that it does not know", async () => {
     for (const encoding of ["constructor", "__proto__", "toString", "compress", "gzip, br"])
       assert.deepEqual(await metered([STREAM], SSE, encoding), {
-        ...{ model: "", usage: undefined, finishReason: undefined, complete: false },
+        ...{ model: "", usage: undefined, finishReason: undefined, unfinished: 0, complete: false },
       });
   });
 

@@ -11,6 +11,8 @@ export interface MeteredAnswer {
   /** Undefined when the answer tells none that can be read. Of an answer that was cut: what it had told until then. */
   readonly usage: Usage | undefined;
   readonly finishReason: string | undefined;
+  /** About how many tokens of output an answer had brought whose end did not come. 0 for others. */
+  readonly unfinished: number;
   /** The answer came whole, and is no error. */
   readonly complete: boolean;
 }
@@ -46,6 +48,9 @@ const DECODERS = new Map<string, (() => Transform) | undefined>([
   // A window of 8 MiB is the largest of the web (RFC 9659). Without this, a body may ask for 128 MiB.
   ["zstd", () => createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: 23 } })],
 ]);
+
+/** What a provider may be asked for. */
+export const CODINGS: readonly string[] = ["gzip", "deflate", "br", "zstd"];
 
 const NAMES = [
   ["input_tokens", "inputTokens"],
@@ -128,6 +133,8 @@ function createAnswer() {
   let finishReason: string | undefined;
   let whole = false;
   let failed = false;
+  let deltas = 0;
+  let counted = false;
   /** Counts are totals of the answer, so a later one replaces an earlier one. What is missing stays. */
   const count = (told: Json | undefined) => {
     for (const [name, field] of NAMES) {
@@ -137,13 +144,17 @@ function createAnswer() {
   };
   return {
     message(message: Json | undefined) {
-      model = textAt(message, "model") ?? model;
-      finishReason = textAt(message, "stop_reason") ?? finishReason;
+      model = wordAt(MODEL, message, "model") ?? model;
+      finishReason = wordAt(REASON, message, "stop_reason") ?? finishReason;
       count(at(message, "usage"));
     },
     delta(event: Json | undefined) {
-      finishReason = textAt(event, "delta", "stop_reason") ?? finishReason;
+      finishReason = wordAt(REASON, event, "delta", "stop_reason") ?? finishReason;
       count(at(event, "usage"));
+      counted = true;
+    },
+    piece(length: number) {
+      deltas += Math.max(0, length - AROUND_TEXT) / BYTES_OF_TOKEN;
     },
     end() {
       whole = true;
@@ -151,8 +162,25 @@ function createAnswer() {
     fail() {
       failed = true;
     },
-    told: (): MeteredAnswer => ({ model, usage, finishReason, complete: whole && !failed }),
+    told: (): MeteredAnswer => ({
+      ...{ model, usage, finishReason },
+      unfinished: counted ? 0 : Math.ceil(deltas),
+      complete: whole && !failed,
+    }),
   };
+}
+
+/** JSON around the text of a delta, and bytes of text for each token: a cut answer does not say its number. */
+const AROUND_TEXT = 90;
+const BYTES_OF_TOKEN = 4;
+
+/** A gateway may repeat what the run has named, and these words go into names of spans. */
+const MODEL = /^\P{C}{1,100}$/u;
+const REASON = /^[a-z_-]{1,32}$/;
+
+function wordAt(form: RegExp, from: Json | undefined, ...path: readonly string[]): string | undefined {
+  const word = textAt(from, ...path);
+  return word !== undefined && form.test(word) ? word : undefined;
 }
 
 const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheCreationTokens: 0 };
@@ -169,6 +197,7 @@ function readEvents(answer: Answer, { onFirstToken }: Options): Reader {
         case "message_start":
           return answer.message(at(parseObject(Buffer.from(data)), "message"));
         case "content_block_delta":
+          answer.piece(data.length);
           if (begun) return;
           begun = true;
           return onFirstToken?.();

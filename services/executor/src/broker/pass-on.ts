@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { finished, pipeline } from "node:stream/promises";
 import type { Dispatcher } from "undici";
 import { withoutHop } from "../sandbox/host-proxy.js";
 import type { Admitted } from "./requests.js";
@@ -14,6 +14,8 @@ export interface Passing extends Admitted {
   readonly onAnswer: (status: number, headers: IncomingHttpHeaders) => { add(chunk: Uint8Array): void };
   /** Called when the provider has ended its answer: the run may have it all before the response here is over. */
   readonly onEnd: () => void;
+  /** Called when no answer came or it broke, unless the run went away. */
+  readonly onFault: (error: unknown) => void;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface Passing extends Admitted {
  * look like the provider's. Never rejects.
  */
 export async function passOn(request: IncomingMessage, response: ServerResponse, passing: Passing): Promise<void> {
-  const { url, path, headers, dispatcher, signal, onAnswer, onEnd } = passing;
+  const { url, path, headers, dispatcher, signal, onAnswer, onEnd, onFault } = passing;
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   if (response.destroyed) gone.abort();
@@ -53,10 +55,11 @@ export async function passOn(request: IncomingMessage, response: ServerResponse,
       },
     });
     await pipeline(answer.body, watched, response);
-  } catch {
+  } catch (error) {
+    if (!signal.aborted && !gone.signal.aborted) onFault(error);
     response.destroy();
-  } finally {
-    // The provider may answer before it has read the request. The connection can go on when the rest is read.
-    request.resume();
   }
+  // The provider may answer before it has read the request. The connection can go on when the rest is read.
+  request.resume();
+  await finished(request, { writable: false }).catch(() => {});
 }

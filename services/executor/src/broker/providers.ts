@@ -1,12 +1,15 @@
 import { getCACertificates } from "node:tls";
-import { operatorFiles } from "@ccsp/engine-kit/own-files";
 import { Agent, type Dispatcher, ProxyAgent } from "undici";
+import { authorization } from "../sandbox/host-proxy.js";
 import { upstreamOf } from "../sandbox/proxy-environment.js";
 
 /** Connections to providers, which all runs share. */
 export interface Providers {
-  /** `env`: the environment that the engine would have. Rejects if its proxy or its certificates cannot be used. */
-  of(url: URL, env: Readonly<Record<string, string>>): Promise<Dispatcher>;
+  /**
+   * `env`: the environment that the engine would have, for its proxy. `more`: certificates, in PEM, that it trusts
+   * besides those of Node. Throws if the proxy cannot be used.
+   */
+  of(url: URL, env: Readonly<Record<string, string>>, more: string): Dispatcher;
   close(): Promise<void>;
 }
 
@@ -16,10 +19,8 @@ export function createProviders(): Providers {
   /** By what they depend on. Engines are few, and so are these. */
   const opened = new Map<string, Dispatcher>();
   return {
-    async of(url, env) {
-      const proxy = upstreamOf(env)(url.hostname)?.href;
-      const file = env["NODE_EXTRA_CA_CERTS"];
-      const more = file === undefined ? undefined : await operatorFiles.readFile(file, "utf8");
+    of(url, env, more) {
+      const proxy = upstreamOf(env)(hostIn(url));
       const key = JSON.stringify([proxy, more]);
       const dispatcher = opened.get(key) ?? open(proxy, more);
       opened.set(key, dispatcher);
@@ -31,12 +32,19 @@ export function createProviders(): Providers {
   };
 }
 
-function open(proxy: string | undefined, more: string | undefined): Dispatcher {
-  const connect = {
-    timeout: CONNECT_MS,
-    ...(more !== undefined && { ca: [...getCACertificates("default"), more] }),
-  };
+/** An IPv6 address has no brackets. */
+export const hostIn = ({ hostname }: URL): string => hostname.replaceAll(/[[\]]/g, "");
+
+function open(proxy: URL | undefined, more: string): Dispatcher {
+  const connect = { timeout: CONNECT_MS, ...(more !== "" && { ca: [...getCACertificates("default"), more] }) };
   if (proxy === undefined) return new Agent({ connect });
-  // A proxy of plain HTTP requests seldom allows CONNECT to port 80.
-  return new ProxyAgent({ uri: proxy, requestTls: connect, proxyTls: { timeout: CONNECT_MS }, proxyTunnel: false });
+  const token = authorization(proxy)["proxy-authorization"];
+  return new ProxyAgent({
+    uri: proxy.origin,
+    ...(token !== undefined && { token }),
+    requestTls: connect,
+    proxyTls: { timeout: CONNECT_MS },
+    // A proxy of plain HTTP requests seldom allows CONNECT to port 80.
+    proxyTunnel: false,
+  });
 }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { Provider } from "@ccsp/engine-kit";
 import { withoutHop } from "../sandbox/host-proxy.js";
+import { CODINGS } from "./meter.js";
 
 /** A request that may go to the provider. */
 export interface Admitted {
@@ -62,8 +63,12 @@ const withoutConnection = (headers: IncomingHttpHeaders): IncomingHttpHeaders =>
     "proxy-authorization": _proxy,
     ...others
   } = headers;
-  return withoutHop(others);
+  return { ...withoutHop(others), "accept-encoding": codings(others["accept-encoding"]) };
 };
+
+/** The run must not choose a coding that cannot be counted. */
+const codings = (asked: string | string[] = ""): string =>
+  CODINGS.filter((coding) => String(asked).includes(coding)).join(", ") || "identity";
 
 /** Answers as the provider does. 403, because engines take 401 and 429 for the state of the login. */
 export const refuse = (response: ServerResponse, why: string): void => refuseAs(response, 403, "permission_error", why);
@@ -75,6 +80,6 @@ export const refuseUnpaid = (response: ServerResponse): void =>
 function refuseAs(response: ServerResponse, status: number, type: string, why: string): void {
   const error = { type, message: `CCSP: ${why}` };
   response
-    .writeHead(status, { "content-type": "application/json", "x-should-retry": "false", connection: "close" })
+    .writeHead(status, { "content-type": "application/json", "x-should-retry": "false" })
     .end(JSON.stringify({ type: "error", error }));
 }

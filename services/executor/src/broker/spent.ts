@@ -15,9 +15,11 @@ export class Spent {
     this.#budgetUsd = budgetUsd;
   }
 
-  add({ usage, model }: MeteredAnswer): void {
+  /** Of an answer that a run has cut off, the text that had come counts too. */
+  add({ usage, model, unfinished }: MeteredAnswer): void {
     if (usage === undefined) return;
-    const { inputTokens, outputTokens, cacheReadTokens, cacheCreationTokens } = usage;
+    const { inputTokens, cacheReadTokens, cacheCreationTokens } = usage;
+    const outputTokens = Math.max(usage.outputTokens, unfinished);
     const had = this.#usage;
     this.#usage = {
       inputTokens: had.inputTokens + inputTokens,

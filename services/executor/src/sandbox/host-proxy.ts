@@ -156,11 +156,20 @@ const routeTo = ({ name, port }: Target) => ({ host: name, port, lookup: lookupE
 
 const addressOf = ({ hostname, port }: URL) => ({ host: hostname.replaceAll(/[[\]]/g, ""), port: Number(port) || 80 });
 
-const authorization = ({ username, password }: URL): { "proxy-authorization"?: string } => {
+export const authorization = ({ username, password }: URL): { "proxy-authorization"?: string } => {
   if (username === "") return {};
-  const both = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const both = `${decoded(username)}:${decoded(password)}`;
   return { "proxy-authorization": `Basic ${Buffer.from(both).toString("base64")}` };
 };
+
+/** A `%` may also stand for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
 
 function connectRequest({ name, port }: Target, upstream: URL): string {
   const host = name.includes(":") ? `[${name}]:${port}` : `${name}:${port}`;

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { createBelow, type RunFolder, type RunOptions } from "@ccsp/engine-kit";
-import { operatorFiles } from "@ccsp/engine-kit/own-files";
 import type { Logger } from "pino";
 import type { Broker } from "../broker/broker.js";
 import type { Sandbox } from "../sandbox/sandbox.js";
@@ -76,7 +75,7 @@ class HostSupervisor implements Launcher {
       const traced = traceparent === "" ? {} : { TRACEPARENT: traceparent };
       const given = { ...always, ...own, ...traced };
       const standIn = provider && (await broker?.open(provider, { name: run, env: given }));
-      const env = standIn?.certificate ? await trusting(standIn.certificate, folder, given) : given;
+      const env = standIn?.trusts ? await trusting(standIn.trusts, folder, given) : given;
       place.brokered = standIn;
       const confined = await sandbox?.open({
         run,
@@ -110,15 +109,13 @@ class HostSupervisor implements Launcher {
   }
 }
 
-/** The environment of a process that trusts one certificate more. */
+/** The environment of a process that trusts these certificates too. */
 async function trusting(
-  certificate: string,
+  certificates: string,
   folder: RunFolder,
   env: Readonly<Record<string, string>>,
 ): Promise<Readonly<Record<string, string>>> {
-  const { NODE_EXTRA_CA_CERTS: file } = env;
-  const before = file === undefined ? "" : await operatorFiles.readFile(file, "utf8");
-  await createBelow(folder.path, CERTIFICATES, `${before}\n${certificate}`);
+  await createBelow(folder.path, CERTIFICATES, certificates);
   return { ...env, NODE_EXTRA_CA_CERTS: join(folder.path, CERTIFICATES) };
 }
 

@@ -50,7 +50,7 @@ export function brokered({ apiKey, baseUrl, declared }: ClaudeCodeProfile): Brok
   if (login.length === 0) return undefined;
   return {
     provider: {
-      ...{ name: "anthropic", url, messages: MESSAGES, others: OTHERS },
+      ...{ name: "anthropic", url, messages: MESSAGES, counts: true, others: OTHERS },
       login: login.map(({ secret, placeholder }) => ({ secret, placeholder })),
     },
     placeholders: Object.fromEntries(login.map(({ name, placeholder }) => [name, placeholder])),
