@@ -309,6 +309,20 @@ describe("the broker", () => {
       assert.equal((await ask(await open(urls.https, {}, 0.02))).status, 200);
     });
 
+    it("counts the text of an answer that the run breaks off", async () => {
+      const text = { type: "text_delta", text: "word".repeat(1_000) };
+      provider.reply = (_asked, response) =>
+        response
+          .writeHead(200, SSE)
+          .write(stream("claude-sonnet-4-5")[0] + event("content_block_delta", { index: 0, delta: text }));
+      const run = await open(urls.https, {}, 0.01);
+      const answer = await begun(run);
+      await eventually(() => assert.equal(told.at(-1), "first token"));
+      answer.destroy();
+      await eventually(() => assert.equal(told.length, 3));
+      assert.equal((await ask(run)).status, 402);
+    });
+
     it("counts an answer before a message that comes right after its last byte", async () => {
       answerAs("claude-sonnet-4-5-20250929");
       for (let n = 0; n < 30; n++) {
