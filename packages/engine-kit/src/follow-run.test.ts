@@ -6,7 +6,7 @@ import { NO_OPTIONS } from "./engine-options.js";
 import { runFailure } from "./failure.js";
 import { followRun } from "./follow-run.js";
 import type { EngineContext } from "./plugin.js";
-import type { RunExit } from "./run-handle.js";
+import type { BrokeredUse, RunExit } from "./run-handle.js";
 import type { SupervisedRun } from "./supervisor.js";
 import { emptyTranscript, type RunReader } from "./transcript.js";
 import { wrapRun } from "./wrap-run.js";
@@ -49,7 +49,12 @@ function createReader(): RunReader<never> {
 
 /** A run that writes `output` and then exits, with a record of what happened to it. */
 type SetUpReader = () => RunReader<never>;
-function setUp(output: readonly string[], exit: Partial<RunExit> = {}, reader: SetUpReader = createReader) {
+function setUp(
+  output: readonly string[],
+  exit: Partial<RunExit> = {},
+  reader: SetUpReader = createReader,
+  rules = ENDINGS,
+) {
   const seen = {
     stopped: 0,
     inputEnded: [] as (number | undefined)[],
@@ -77,7 +82,7 @@ function setUp(output: readonly string[], exit: Partial<RunExit> = {}, reader: S
     onUnknownLine: () => void seen.unknownLines++,
     onUnknownFailure: () => void seen.unknownFailures++,
   };
-  return { seen, followed: followRun(run, { request, reader: reader(), rules: ENDINGS, context }) };
+  return { seen, followed: followRun(run, { request, reader: reader(), rules, context }) };
 }
 
 async function textOf(events: AsyncIterable<EngineEvent>): Promise<string> {
@@ -127,6 +132,47 @@ describe("following a run", () => {
     const last = { type: "usage", turns: 1, usage: usageOf(9), costUsd: 0.5, model: "m", toolUses: 2 };
     assert.deepEqual(await told(9), [first, last]);
     assert.deepEqual(await told(undefined), [first], "an outcome without usage adds nothing");
+  });
+
+  it("has the broker's count where the engine told no end, and says by how many tokens a result differs from it", async () => {
+    const told = { inputTokens: 5, outputTokens: 4, cacheReadTokens: 3, cacheCreationTokens: 2 };
+    const usage = { ...told, inputTokens: 9, cacheReadTokens: 1 };
+    const brokered = { usage, costUsd: 0.5, model: "m", overBudget: false, retryAtMs: undefined };
+    const telling: SetUpReader = () => {
+      const { transcript, read } = createReader();
+      return { transcript: Object.assign(transcript, { usage: told }), read };
+    };
+    const ended = async (output: string, exit: Partial<RunExit>) => {
+      const { followed } = setUp([output], exit, telling);
+      await textOf(followed.events);
+      return await followed.outcome;
+    };
+    for (const exit of [{}, { overrun: "wall" }, { signal: "SIGKILL" }] as const) {
+      assert.partialDeepStrictEqual(await ended("say x\n", { ...exit, brokered }), { usage, costUsd: 0.5, model: "m" });
+    }
+    const counted = async (use: BrokeredUse | undefined) => {
+      const outcome = await ended("done x\n", { brokered: use });
+      assert.deepEqual(outcome.ok && outcome.result.usage, told);
+      return outcome.facts?.miscountedTokens;
+    };
+    assert.equal(await counted(brokered), 6);
+    for (const use of [undefined, { ...brokered, usage: told }, { ...brokered, usage: undefined }])
+      assert.equal(await counted(use), undefined);
+  });
+
+  it("waits as long as the provider told the broker, where the engine does not say", async () => {
+    const none = { usage: undefined, costUsd: undefined, model: "", overBudget: false };
+    const brokered = { ...none, retryAtMs: Date.now() + 60_000 };
+    const limited: SetUpReader = () => {
+      const { transcript, read } = createReader();
+      return { transcript: Object.assign(transcript, { status: 429 }), read };
+    };
+    const rules: typeof ENDINGS = [{ when: { status: [429] }, category: "RATE_LIMIT", message: "limited" }];
+    const { followed } = setUp(["error x\n"], { brokered }, limited, rules);
+    await textOf(followed.events);
+    const outcome = await followed.outcome;
+    const { retryAfterMs = 0 } = outcome.ok ? {} : outcome.failure;
+    assert.ok(retryAfterMs > 0 && retryAfterMs <= 60_000, `${retryAfterMs}`);
   });
 
   it("waits for an engine that withdraws its last result, and gives it the same time after the next result", async () => {

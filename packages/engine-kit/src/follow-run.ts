@@ -10,6 +10,7 @@ import { createSentText } from "./sent-text.js";
 import type { SupervisedRun } from "./supervisor.js";
 import { createWholeText, wellFormed } from "./text.js";
 import type { RunReader, Transcript } from "./transcript.js";
+import { distance } from "./usage.js";
 import { createSpentSoFar } from "./usage-so-far.js";
 import { runBy } from "./wrap-run.js";
 
@@ -149,7 +150,8 @@ class Follower<W extends string> {
       const ended = outcomeOf({ transcript, exit, rules, outputLimit, dateMs: Date.now() });
       if (!ended.ok) keepSample(ended.failure, exit, this.#options);
       const { cause, code, signal, runMs, resources, waited } = exit;
-      return { ...ended, facts: { cause, code, signal, runMs, resources, waited } };
+      const miscountedTokens = miscounted(ended, exit);
+      return { ...ended, facts: { cause, code, signal, runMs, resources, waited, miscountedTokens } };
     } catch (err) {
       const why = err instanceof Error ? err.message : "unknown fault";
       const message = `the run could not be followed to its end: ${why}`;
@@ -211,3 +213,9 @@ const uncut: LineSplitter = {
 
 const tooMuch = (bytes: number): RunFailure =>
   runFailure("OUTPUT_LIMIT", `the engine printed more than ${bytes} bytes`);
+
+/** Only of a result: an engine that failed has seldom told everything. */
+function miscounted(ended: RunOutcome, { brokered }: RunExit): number | undefined {
+  const told = ended.ok ? ended.result.usage : undefined;
+  return (told && brokered?.usage && distance(told, brokered.usage)) || undefined;
+}

@@ -70,5 +70,5 @@ export { askOptions, askVersion, runOptions } from "./start.js";
 export type { Prepared, RunAccess, RunFolder, RunOptions, SupervisedRun, Supervisor } from "./supervisor.js";
 export { FIRST_MESSAGE, wellFormed } from "./text.js";
 export { type Ending, emptyTranscript, type RunReader, type Transcript } from "./transcript.js";
-export type { Usage } from "./usage.js";
+export { NO_USAGE, type Usage } from "./usage.js";
 export { wrapRun } from "./wrap-run.js";

@@ -26,12 +26,16 @@ export function outcomeOf<W extends string>(end: EndOfRun<W>): RunOutcome {
 
 function endOf<W extends string>(end: EndOfRun<W>): RunOutcome {
   const { transcript, exit, outputLimit } = end;
-  const { ending, usage, costUsd, model } = transcript;
+  const { ending } = transcript;
+  // The engine calls it a refusal of the provider, and knows nothing of what the run's tools have asked.
+  const overBudget = exit.brokered?.overBudget && !exit.overrun && !ending?.ok;
+  // An engine that did not come to its end has not told all that it used.
+  const untold = (ending === undefined || overBudget) && exit.brokered?.usage !== undefined;
+  const { usage, costUsd, model } = untold ? exit.brokered : transcript;
   const failed = (failure: RunFailure): RunOutcome => ({ ok: false, failure, usage, costUsd, ...(model && { model }) });
 
   if (outputLimit) return failed(outputLimit);
-  // The engine calls it a refusal of the provider, and knows nothing of what the run's tools have asked.
-  if (exit.overBudget && !exit.overrun && !ending?.ok) return { ok: false, failure: OVER_BUDGET, ...exit.overBudget };
+  if (overBudget) return failed(OVER_BUDGET);
   if (ending === undefined && exit.overrun) return failed(OVERRUN[exit.overrun]);
   if (ending === undefined || !ending.ok) return failed(failureOf(end));
   if (ending.text === "" && !transcript.worked) return failed(NOTHING);
@@ -55,7 +59,7 @@ function endOf<W extends string>(end: EndOfRun<W>): RunOutcome {
 }
 
 function failureOf<W extends string>({ transcript, exit, rules, dateMs }: EndOfRun<W>): RunFailure {
-  const { ending, worked, words, status, retryAtMs } = transcript;
+  const { ending, worked, words, status, retryAtMs = exit.brokered?.retryAtMs } = transcript;
   const failure = classify(rules, {
     finished: ending !== undefined,
     worked,

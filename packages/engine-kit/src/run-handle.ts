@@ -33,20 +33,29 @@ export interface RunExit {
   readonly resources?: RunResources | undefined;
   /** The process was started before the run and waited for it. */
   readonly waited?: boolean | undefined;
-  /** What the run had used when the broker refused it one more request. Undefined: it refused none for the budget. */
-  readonly overBudget?: BrokeredUse | undefined;
+  /** What the executor's broker saw of it. Undefined: the login was in the run. */
+  readonly brokered?: BrokeredUse | undefined;
 }
 
-/** What the executor's broker counted of a run. */
+/** The messages of a run to its model, as the executor's broker saw them. */
 export interface BrokeredUse {
-  readonly usage: Usage;
-  readonly costUsd: number;
-  /** Empty: no answer named one. */
+  /** Of all answers, also of those that were broken off. Undefined: none told any. */
+  readonly usage: Usage | undefined;
+  /** Undefined: no answer told any usage, or a model has no price. */
+  readonly costUsd: number | undefined;
+  /** The first that an answer named. Empty: none did. */
   readonly model: string;
+  /** A message was refused because the run had used its budget. */
+  readonly overBudget: boolean;
+  /** When the last answer allows the next message, in ms since the epoch. Undefined: it did not say. */
+  readonly retryAtMs: number | undefined;
 }
 
 /** The facts about a run for logs, spans and metrics. */
-export type RunFacts = Pick<RunExit, "cause" | "code" | "signal" | "runMs" | "resources" | "waited">;
+export interface RunFacts extends Pick<RunExit, "cause" | "code" | "signal" | "runMs" | "resources" | "waited"> {
+  /** By how much the tokens that the engine told differ from those that the broker counted. Undefined: they agree. */
+  readonly miscountedTokens?: number | undefined;
+}
 
 /** Why the process ended: by itself, by a signal from elsewhere, by request, or because of a limit. */
 export type ExitCause = "exited" | "signal" | "stopped" | Overrun;

@@ -296,16 +296,16 @@ describe("the broker", () => {
       answerAs("claude-sonnet-4-5");
       const run = await open(urls.https, {}, 0.02);
       for (let n = 0; n < 2; n++) assert.equal((await ask(run)).status, 200);
-      assert.equal(run.brokered.overBudget, undefined);
       const { status, headers, body } = await ask(run);
       assert.deepEqual([status, headers["x-should-retry"]], [402, "false"]);
       assert.deepEqual(errorOf(body), {
         ...{ type: "error", error: { type: "billing_error", message: "CCSP: this run has used its budget" } },
       });
       assert.equal(seen.length, 2);
-      const usage = { ...USED, inputTokens: 2000, outputTokens: 2000 };
-      assert.deepEqual(run.brokered.overBudget, { usage, costUsd: 0.036, model: "claude-sonnet-4-5" });
       assert.equal((await ask(run, { path: COUNT })).status, 200);
+      const usage = { ...USED, inputTokens: 2000, outputTokens: 2000 };
+      const used = { usage, costUsd: 0.036, model: "claude-sonnet-4-5", retryAtMs: undefined };
+      assert.deepEqual(await run.brokered.close(), { ...used, overBudget: true });
       assert.equal((await ask(await open(urls.https, {}, 0.02))).status, 200);
     });
 
@@ -321,6 +321,16 @@ describe("the broker", () => {
       answer.destroy();
       await eventually(() => assert.equal(told.length, 3));
       assert.equal((await ask(run)).status, 402);
+    });
+
+    it("counts what is under way when the run ends", async () => {
+      const [start = ""] = stream("claude-sonnet-4-5");
+      provider.reply = (_asked, response) => response.writeHead(200, SSE).write(start);
+      const run = await open();
+      const answer = await begun(run);
+      answer.once("error", ignore).resume();
+      await eventually(() => assert.equal(seen.length, 1));
+      assert.deepEqual((await run.brokered.close()).usage, { ...USED, outputTokens: 1 });
     });
 
     it("counts an answer before a message that comes right after its last byte", async () => {
@@ -362,7 +372,8 @@ describe("the broker", () => {
       answerAs("gpt-9");
       const run = await open(urls.https, {}, 0.000_001);
       for (let n = 0; n < 3; n++) assert.equal((await ask(run)).status, 200);
-      assert.equal(run.brokered.overBudget, undefined);
+      const used = { usage: { ...USED, inputTokens: 3000, outputTokens: 3000 }, costUsd: undefined };
+      assert.partialDeepStrictEqual(await run.brokered.close(), { ...used, overBudget: false });
     });
   });
 

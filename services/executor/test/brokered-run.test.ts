@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { freePort } from "@ccsp/fleet";
 import { createClient } from "@ccsp/grpc-kit";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { CLAUDE_CODE_BIN, eventually, skip, startOtlpReceiver } from "@ccsp/testkit";
 import { pino } from "pino";
 import { openSandbox } from "../src/sandbox/open.js";
 import { startExecutorProcess } from "./executor-process.js";
 import { startFakeQueue } from "./fake-queue.js";
-import { type Rig, resultOf, testEnv, useSimulatedCli, withRig } from "./rig.js";
+import { failureOf, type Rig, resultOf, testEnv, useSimulatedCli, withRig } from "./rig.js";
 
 const KEY = "fake-key-of-a-test";
 const TOKEN = "sk-ant-oat01-fake-token-of-a-test";
@@ -82,6 +83,22 @@ describe("the login of an engine, where runs have a sandbox", function () {
       },
       { CCSP_EXECUTOR_BROKER: "required", CCSP_EXECUTOR_SANDBOX_NETWORK: "none" },
     ));
+
+  it("lets the broker tell how long the provider asks to wait, and what a run had used that is ended in its answer", () =>
+    withCli(async (rig) => {
+      const { category, retryAfter } = await failureOf(rig, rig.queue.add("[[sim:429 retry-after=3000]]"));
+      assert.equal(ErrorCategory[category], "RATE_LIMIT");
+      assert.ok(Number(retryAfter?.seconds) > 2_900 && Number(retryAfter?.seconds) <= 3_000, `${retryAfter?.seconds}`);
+      const text = `[[sim:text value="${"word ".repeat(400)}"]][[sim:usage input=11 output=700]]`;
+      const task = rig.queue.add(`${text}[[sim:hang-mid after=800]]`, { model: "claude-sonnet-4-5" });
+      await eventually(() => assert.ok(rig.queue.textOf(task).length >= 700), { timeoutMs: 30_000 });
+      rig.queue.cancel(task);
+      const ended = await rig.ended(task);
+      const { usage, costUsd = 0 } = ended.how === "fail" ? ended.request : assert.fail(ended.how);
+      assert.equal(usage?.inputTokens, 11n);
+      assert.ok(usage.outputTokens >= 150n && usage.outputTokens < 700n, `${usage.outputTokens}`);
+      assert.ok(costUsd > 0.002 && costUsd < 0.02, `${costUsd}`);
+    }));
 
   it("is required: an executor that would put it into a run does not start, and says why", async () => {
     const cases = [

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Bench, collect, firstText, openBench } from "./bench.js";
+import { checkLogin } from "./login.js";
 import { commandLines } from "./processes.js";
 import type { EngineRig } from "./rig.js";
 import { slowPatterns } from "./slow-rules.js";
@@ -62,11 +63,16 @@ class Suite {
   }
 }
 
-function describeAnswers(suite: Suite, { prompts, plugin, rules }: EngineRig): void {
+function describeAnswers(suite: Suite, rig: EngineRig): void {
+  const { prompts, plugin, rules } = rig;
+
   it("has one name, and prints its version or reports that it has none", async () => {
     assert.equal(suite.bench.engine.name, plugin.name);
     assert.match(await suite.bench.engine.version(), /^$|\d/);
   });
+
+  it("has its login out of its runs where a broker holds it, if it says so, and otherwise in them", () =>
+    checkLogin(rig, suite.env));
 
   it("brings its answer in whole characters, in pieces and as a whole, and understands all of its output", async () => {
     const { text, outcome } = await suite.bench.run(prompts.answer(TEXT));

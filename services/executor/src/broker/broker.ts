@@ -1,4 +1,10 @@
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer as createHttpServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { issueForHost } from "@ccsp/certificates";
@@ -33,8 +39,8 @@ export interface BrokeredRun extends StandIn {
   readonly trusts: string | undefined;
   /** The run's process has its task. Until then, it can only ask for settings. */
   begin(task: BrokeredTask): void;
-  /** What the run has used, if a request was refused because its budget is used up. */
-  readonly overBudget: BrokeredUse | undefined;
+  /** Breaks off what is under way. Resolves with what the run has used when all is counted. Never rejects. */
+  close(): Promise<BrokeredUse>;
 }
 
 type Environment = Readonly<Record<string, string>>;
@@ -96,7 +102,8 @@ class RunBroker implements BrokeredRun {
   readonly #over = new AbortController();
   #task: BrokeredTask | undefined;
   #spent = new Spent(undefined);
-  #requests = 0;
+  #retryAtMs: number | undefined;
+  readonly #passing = new Set<Promise<void>>();
   readonly #counting = new Set<Promise<void>>();
   readonly #told = new Set<string>();
 
@@ -123,8 +130,11 @@ class RunBroker implements BrokeredRun {
     this.#spent = new Spent(task.budgetUsd);
   }
 
-  get overBudget(): BrokeredUse | undefined {
-    return this.#spent.overBudget;
+  async close(): Promise<BrokeredUse> {
+    this.#over.abort();
+    for (const connection of this.#connections) connection.destroy();
+    await Promise.all(this.#passing);
+    return { ...this.#spent.use, retryAtMs: this.#retryAtMs };
   }
 
   connect(connection: Duplex): void {
@@ -139,11 +149,11 @@ class RunBroker implements BrokeredRun {
     if ("refusal" in asked) return this.#refuse(response, asked.refusal);
     if (this.#task === undefined && request.method !== "GET")
       return this.#refuse(response, "this process has no task yet");
-    if (this.#requests >= MOST_REQUESTS) return this.#refuse(response, `more than ${MOST_REQUESTS} requests at once`);
-    this.#requests += 1;
-    void this.#pass(request, response, asked).finally(() => {
-      this.#requests -= 1;
-    });
+    if (this.#passing.size >= MOST_REQUESTS)
+      return this.#refuse(response, `more than ${MOST_REQUESTS} requests at once`);
+    const passing = this.#pass(request, response, asked);
+    this.#passing.add(passing);
+    void passing.finally(() => this.#passing.delete(passing));
   }
 
   /** Never rejects. */
@@ -182,8 +192,10 @@ class RunBroker implements BrokeredRun {
     let status: number | undefined;
     let meter: Meter | undefined;
     return {
-      onAnswer: (code, { "content-type": contentType = "", "content-encoding": contentEncoding = "" }) => {
+      onAnswer: (code, headers) => {
+        const { "content-type": contentType = "", "content-encoding": contentEncoding = "" } = headers;
         status = code;
+        this.#retryAtMs = code < 400 ? undefined : retryAt(headers);
         if (provider.counts)
           meter = openMeter({ contentType, contentEncoding }, { onFirstToken: () => observed.firstToken() });
         return meter ?? UNCOUNTED;
@@ -194,11 +206,6 @@ class RunBroker implements BrokeredRun {
         observed.ended({ status, answer });
       },
     };
-  }
-
-  async close(): Promise<void> {
-    this.#over.abort();
-    for (const connection of this.#connections) connection.destroy();
   }
 
   #refuse(response: ServerResponse, why: string): void {
@@ -212,6 +219,11 @@ class RunBroker implements BrokeredRun {
     if (!this.#told.has(kind)) this.#options.log.info(facts, what);
     this.#told.add(kind);
   }
+}
+
+/** Providers tell seconds. The date that RFC 9110 allows too would be one of their clock. */
+function retryAt({ "retry-after": seconds = "" }: IncomingHttpHeaders): number | undefined {
+  return /^\d{1,6}$/.test(seconds) ? Date.now() + Number(seconds) * 1_000 : undefined;
 }
 
 interface Metered {

@@ -1,7 +1,7 @@
 import type { Transform } from "node:stream";
 import { finished } from "node:stream/promises";
 import { constants, createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib";
-import { at, countAt, type Json, parseObject, textAt, type Usage } from "@ccsp/engine-kit";
+import { at, countAt, type Json, NO_USAGE, parseObject, textAt, type Usage } from "@ccsp/engine-kit";
 import { createParser } from "eventsource-parser";
 
 /** What one model request used, as its answer tells it. */
@@ -182,8 +182,6 @@ function wordAt(form: RegExp, from: Json | undefined, ...path: readonly string[]
   const word = textAt(from, ...path);
   return word !== undefined && form.test(word) ? word : undefined;
 }
-
-const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheCreationTokens: 0 };
 
 function readEvents(answer: Answer, { onFirstToken }: Options): Reader {
   const utf8 = new TextDecoder();

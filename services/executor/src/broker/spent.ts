@@ -1,12 +1,13 @@
-import type { BrokeredUse, Usage } from "@ccsp/engine-kit";
+import { type BrokeredUse, NO_USAGE, type Usage } from "@ccsp/engine-kit";
 import { pricedMicroUsd } from "@ccsp/prices";
 import type { MeteredAnswer } from "./meter.js";
 
-/** What the requests of one run have used. */
+/** What the messages of one run have used. */
 export class Spent {
   readonly #budgetUsd: number | undefined;
-  #usage: Usage = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheCreationTokens: 0 };
+  #usage: Usage | undefined;
   #microUsd = 0;
+  #unpriced = false;
   #model = "";
   #refused = false;
 
@@ -20,32 +21,34 @@ export class Spent {
     if (usage === undefined) return;
     const { inputTokens, cacheReadTokens, cacheCreationTokens } = usage;
     const outputTokens = Math.max(usage.outputTokens, unfinished);
-    const had = this.#usage;
+    const had = this.#usage ?? NO_USAGE;
     this.#usage = {
       inputTokens: had.inputTokens + inputTokens,
       outputTokens: had.outputTokens + outputTokens,
       cacheReadTokens: had.cacheReadTokens + cacheReadTokens,
       cacheCreationTokens: had.cacheCreationTokens + cacheCreationTokens,
     };
-    const tokens = {
+    const microUsd = pricedMicroUsd(model, {
       input: inputTokens,
       output: outputTokens,
       cacheRead: cacheReadTokens,
       cacheCreation: cacheCreationTokens,
-    };
+    });
     // A model without a price has no bound.
-    this.#microUsd += pricedMicroUsd(model, tokens) ?? 0;
+    this.#microUsd += microUsd ?? 0;
+    this.#unpriced ||= microUsd === undefined;
     this.#model ||= model;
   }
 
-  /** Whether one more request may begin. */
+  /** Whether one more message may begin. */
   allows(): boolean {
     if (this.#budgetUsd !== undefined && this.#microUsd / 1e6 >= this.#budgetUsd) this.#refused = true;
     return !this.#refused;
   }
 
-  /** Undefined: no request was refused. */
-  get overBudget(): BrokeredUse | undefined {
-    return this.#refused ? { usage: this.#usage, costUsd: this.#microUsd / 1e6, model: this.#model } : undefined;
+  get use(): Omit<BrokeredUse, "retryAtMs"> {
+    const known = this.#usage !== undefined && !this.#unpriced;
+    const costUsd = known ? this.#microUsd / 1e6 : undefined;
+    return { usage: this.#usage, costUsd, model: this.#model, overBudget: this.#refused };
   }
 }

@@ -97,7 +97,7 @@ async function openBubblewrap(
   const named = standIn ? [hostIn(standIn), ...hosts] : hosts;
   const reached = named.length === 0 ? undefined : { allows: allowedHosts(hosts), upstream: upstreamOf(env), standIn };
   const forStart: { close(): Promise<void> }[] = [];
-  const forRun: { close(): Promise<void> }[] = standIn ? [standIn] : [];
+  const forRun: { close(): Promise<unknown> }[] = standIn ? [standIn] : [];
   const started = async (): Promise<void> => {
     for (const each of forStart.splice(0)) await each.close();
   };

@@ -42,7 +42,7 @@ export interface StandIn {
   /** Takes a request that the run sent to its proxy, with the whole URL of the host. */
   answer(request: IncomingMessage, response: ServerResponse): void;
   /** Ends everything that it took. */
-  close(): Promise<void>;
+  close(): Promise<unknown>;
 }
 
 export interface OpenSandbox {

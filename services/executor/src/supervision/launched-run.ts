@@ -179,8 +179,8 @@ export class LaunchedRun implements LaunchedProcess {
       const resources = await this.#spent();
       const otherwise: ExitCause = stopped ? "stopped" : exit.signal ? "signal" : "exited";
       const [overrun, waited] = [this.#passed, this.#use?.waited];
-      const overBudget = place.brokered?.overBudget;
-      return { ...exit, overrun, cause: overrun ?? otherwise, runMs, resources, waited, overBudget };
+      const brokered = await place.brokered?.close();
+      return { ...exit, overrun, cause: overrun ?? otherwise, runMs, resources, waited, brokered };
     } finally {
       clearTimeout(this.#lingering);
       await this.#collect();

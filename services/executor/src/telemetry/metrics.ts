@@ -55,6 +55,12 @@ const MEMORY = declareHistogram({
   buckets: MEMORY_BYTES,
 });
 
+const MISCOUNTED = declareCounter({
+  name: "ccsp_executor_miscounted_tokens_total",
+  help: "Tokens by which the results of engines differ from what the broker counted of their runs",
+  labels: { engine: "engines that executors offer" },
+});
+
 const HOOKS = declareCounter({
   name: "ccsp_executor_hook_calls_total",
   help: "Calls of hooks, by how they ended; dropped: events that were dropped because the hook was too slow",
@@ -75,6 +81,7 @@ export function createExecutorMetrics(registry: Registry): ExecutorMetrics {
   const exits = EXITS(registry);
   const cpu = CPU(registry);
   const memory = MEMORY(registry);
+  const miscounted = MISCOUNTED(registry);
   const hooks = HOOKS(registry);
   return {
     started: (engine) => runs.inc({ engine }),
@@ -82,8 +89,9 @@ export function createExecutorMetrics(registry: Registry): ExecutorMetrics {
       runs.dec({ engine });
       total.inc({ engine, outcome });
     },
-    ran(engine, { cause = "exited", resources }) {
+    ran(engine, { cause = "exited", resources, miscountedTokens = 0 }) {
       exits.inc({ engine, cause });
+      miscounted.inc({ engine }, miscountedTokens);
       if (resources?.cpuMs !== undefined) cpu.observe({ engine }, resources.cpuMs / 1_000);
       if (resources?.peakMemoryBytes !== undefined) memory.observe({ engine }, resources.peakMemoryBytes);
     },
