@@ -20,7 +20,8 @@ export interface Provider {
 
 /** A key or a token that an engine sends in `x-api-key` or as a bearer token. */
 export interface BrokeredSecret {
-  readonly secret: string;
+  /** Asked for each request: a secret that is replaced holds from the next request on. If it rejects, the request fails. */
+  readonly secret: () => Promise<string>;
   /** What the run has in its place. It has the secret's form where the engine looks at the form. */
   readonly placeholder: string;
 }

@@ -76,7 +76,7 @@ export function provider(profile: OpenCodeProfile): Provider | undefined {
   const known = PROVIDERS.get(providerOf(profile));
   if (!apiKey || known === undefined || Object.keys(declared).some((name) => /_(?:KEY|TOKEN|SECRET)$/.test(name)))
     return undefined;
-  const login = [{ secret: apiKey, placeholder: PLACEHOLDER }];
+  const login = [{ secret: async () => apiKey, placeholder: PLACEHOLDER }];
   const name = providerOf(profile);
   const { messages } = known;
   return { name, url: baseUrl ?? known.url, messages, counts: name === "anthropic", others: [], login };

@@ -54,6 +54,8 @@ export function brokerRig() {
   const seen: { line: string; headers: IncomingMessage["headers"] }[] = [];
   /** How it answers. */
   const provider: { reply: (...asked: Parameters<RequestListener>) => unknown } = { reply: ignore };
+  /** The login that the broker has. */
+  const held = { key: async () => KEY.secret };
   /** What the observer got. */
   const told: unknown[] = [];
   const observer: Observer = {
@@ -95,6 +97,7 @@ export function brokerRig() {
   beforeEach(() => {
     seen.length = 0;
     told.length = 0;
+    held.key = async () => KEY.secret;
     provider.reply = (asked, response) => void asked.resume().on("end", () => response.end("answer"));
     broker = createBroker({ observer, log: pino({ level: "silent" }) });
   });
@@ -108,7 +111,10 @@ export function brokerRig() {
   async function open(url = urls.https, env = {}, budgetUsd?: number | null, counts = true): Promise<Run> {
     const messages = ["POST /v1/messages"];
     const requests = { name: "anthropic", url, messages, counts, others: [`POST ${COUNT}`, `GET ${SETTINGS}`] };
-    const login = [KEY, TOKEN];
+    const login = [
+      { placeholder: KEY.placeholder, secret: () => held.key() },
+      { placeholder: TOKEN.placeholder, secret: async () => TOKEN.secret },
+    ];
     const brokered = await broker.open({ ...requests, login }, { name: "run", env: { ...extra, ...env } });
     if (budgetUsd !== null) brokered.begin({ traceparent: "trace", budgetUsd });
     const path = join(dir, `run-${(runs += 1)}`);
@@ -140,7 +146,7 @@ export function brokerRig() {
       ? request({ ...asked, path, createConnection: () => secure })
       : request({ ...asked, path: `${run.url}${path}`, socketPath: run.path, agent });
     sent.on("error", ignore);
-    sent.end(method === "GET" ? undefined : body);
+    sent.end(["POST", "PUT", "PATCH"].includes(method) ? body : undefined);
     return sent;
   }
   /** Rejects if no answer came. */
@@ -163,5 +169,5 @@ export function brokerRig() {
     assert.doesNotMatch(body.toString(), /secret/);
   }
 
-  return { urls, seen, told, observer, provider, listen, open, tunnel, send, begun, read, ask, refused };
+  return { urls, seen, held, told, observer, provider, listen, open, tunnel, send, begun, read, ask, refused };
 }

@@ -26,7 +26,8 @@ const SSE = { "content-type": "text/event-stream; charset=utf-8" };
 const errorOf = (body: Buffer): unknown => JSON.parse(body.toString());
 
 describe("the broker", () => {
-  const { urls, seen, told, observer, provider, listen, open, tunnel, send, begun, read, ask, refused } = brokerRig();
+  const { urls, seen, held, told, observer, provider, listen, open, tunnel, send, begun, read, ask, refused } =
+    brokerRig();
 
   for (const scheme of ["https", "http"] as const) {
     it(`puts the login in place of its placeholder, and tells the run nothing of it (${scheme})`, async () => {
@@ -93,6 +94,18 @@ describe("the broker", () => {
       await refused(run, { headers }, JSON.stringify(headers));
     await refused(run, { method: "GET", path: SETTINGS, headers: {} }, "settings");
     assert.deepEqual(seen, []);
+  });
+
+  it("asks for the login at each request, and breaks off a request for which there is none", async () => {
+    const run = await open();
+    for (const secret of ["sk-first", "sk-second", "sk-second"]) {
+      held.key = async () => secret;
+      assert.equal((await ask(run)).status, 200);
+    }
+    held.key = async () => await Promise.reject(new Error("no login"));
+    await assert.rejects(begun(run), /hang up|ECONNRESET/);
+    const keys = seen.map(({ headers }) => headers["x-api-key"]);
+    assert.deepEqual(keys, ["sk-first", "sk-second", "sk-second"]);
   });
 
   it("asks the provider only for codings that it can count", async () => {
@@ -243,6 +256,18 @@ describe("the broker", () => {
       }
     });
   }
+
+  it("does not wait at the close of a run for the rest of a request", async () => {
+    provider.reply = (_asked, response) => response.writeHead(413).end("too large");
+    const run = await open(urls.http);
+    const socket = connect(run.path).on("error", ignore);
+    const { host } = new URL(run.url);
+    const head = `POST ${run.url}/v1/messages HTTP/1.1\r\nhost: ${host}\r\nx-api-key: ${KEY.placeholder}\r\n`;
+    socket.write(`${head}content-length: 9\r\n\r\n{`);
+    assert.match(String(await once(socket, "data")), / 413 /);
+    await run.brokered.close();
+    socket.destroy();
+  });
 
   it("refuses the 65th request of a run at once, and passes one more when the others have ended", async () => {
     const [run, other] = [await open(), await open()];

@@ -84,6 +84,27 @@ describe("the login of an engine, where runs have a sandbox", function () {
       { CCSP_EXECUTOR_BROKER: "required", CCSP_EXECUTOR_SANDBOX_NETWORK: "none" },
     ));
 
+  it("is another from the next request on, also of a run under way, when the operator replaces it in the file", async () => {
+    const file = join(dir, "replaced.env");
+    await writeFile(file, "ANTHROPIC_API_KEY=fake-first\n");
+    const gate = simulator().gate();
+    const say = '[[sim:tool name=Bash input=\'{"command":"true","description":"does nothing"}\']]';
+    await withCli(
+      async (rig) => {
+        const task = rig.queue.add(`${say}${gate.marker}`, { allowedTools: ["Bash"] });
+        await gate.reached;
+        await writeFile(file, "ANTHROPIC_API_KEY=fake-second\n");
+        gate.release();
+        await resultOf(rig, task);
+        const keys = simulator()
+          .requests.filter(({ path }) => path.startsWith("/v1/messages"))
+          .map(({ key }) => key);
+        assert.deepEqual(keys, ["fake-first", "fake-second"]);
+      },
+      { CCSP_CLAUDE_CODE_API_KEY: "", CCSP_CLAUDE_CODE_ENV_FILE: file },
+    );
+  });
+
   it("lets the broker tell how long the provider asks to wait, and what a run had used that is ended in its answer", () =>
     withCli(async (rig) => {
       const { category, retryAfter } = await failureOf(rig, rig.queue.add("[[sim:429 retry-after=3000]]"));

@@ -19,9 +19,9 @@ export async function checkLogin(rig: EngineRig, env: Readonly<Record<string, st
   assert.match(provider.url, /^https?:/);
   assert.ok(provider.login.length > 0, "a login");
   for (const { secret, placeholder } of provider.login) {
-    assert.ok(!without.holds.includes(secret), "the run of a broker holds the login");
+    assert.ok(!without.holds.includes(await secret()), "the run of a broker holds the login");
     assert.ok(without.holds.includes(placeholder), "the run of a broker has no placeholder");
-    assert.ok(within.holds.includes(secret), "a run without a broker has no login");
+    assert.ok(within.holds.includes(await secret()), "a run without a broker has no login");
   }
 }
 

@@ -18,7 +18,7 @@ import { type Meter, type MeteredAnswer, openMeter } from "./meter.js";
 import type { BrokeredTask, Observer } from "./observer.js";
 import { type Passing, passOn } from "./pass-on.js";
 import { createProviders, hostIn } from "./providers.js";
-import { type Admitted, admitted, refuse, refuseUnpaid } from "./requests.js";
+import { admitted, refuse, refuseUnpaid } from "./requests.js";
 import { Spent } from "./spent.js";
 
 /** Stands between runs and their providers, and holds the logins. */
@@ -144,21 +144,23 @@ class RunBroker implements BrokeredRun {
   }
 
   answer(request: IncomingMessage, response: ServerResponse): void {
-    const { provider, url } = this.#options;
-    const asked = admitted(request, { provider, url });
-    if ("refusal" in asked) return this.#refuse(response, asked.refusal);
-    if (this.#task === undefined && request.method !== "GET")
-      return this.#refuse(response, "this process has no task yet");
     if (this.#passing.size >= MOST_REQUESTS)
       return this.#refuse(response, `more than ${MOST_REQUESTS} requests at once`);
-    const passing = this.#pass(request, response, asked);
+    const passing = this.#pass(request, response).catch((err: unknown) => {
+      this.#tell("a request of a run got no login", { err });
+      response.destroy();
+    });
     this.#passing.add(passing);
     void passing.finally(() => this.#passing.delete(passing));
   }
 
-  /** Never rejects. */
-  async #pass(request: IncomingMessage, response: ServerResponse, asked: Admitted): Promise<void> {
-    const { url, dispatcher } = this.#options;
+  /** Rejects only if the engine has no login to give. */
+  async #pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { provider, url, dispatcher } = this.#options;
+    const asked = await admitted(request, { provider, url });
+    if ("refusal" in asked) return this.#refuse(response, asked.refusal);
+    if (this.#task === undefined && request.method !== "GET")
+      return this.#refuse(response, "this process has no task yet");
     // An answer that has ended counts, although its last piece may still be decoded.
     await Promise.all(this.#counting);
     if (asked.isMessage && !this.#spent.allows()) return refuseUnpaid(response);

@@ -16,10 +16,10 @@ export interface Admitted {
  * Looks at the method, the path and the headers of a request of a run. The path that goes on is the one that was looked
  * at. A request without the placeholder is refused here: the provider's own refusal would look like a lost login.
  */
-export function admitted(
+export async function admitted(
   request: IncomingMessage,
   { provider, url }: { readonly provider: Provider; readonly url: URL },
-): Admitted | { readonly refusal: string } {
+): Promise<Admitted | { readonly refusal: string }> {
   // A path that begins with two slashes is no path: it would name another host.
   const asked = request.url?.startsWith("//") ? null : URL.parse(request.url ?? "", url.origin);
   const base = url.pathname.replace(/\/+$/, "");
@@ -29,22 +29,22 @@ export function admitted(
   if (!asked || asked.origin !== url.origin || !(isMessage || provider.others.includes(named))) {
     return { refusal: "a run may ask only for messages, for the count of their tokens, and for settings" };
   }
-  const headers = withLogin(request.headers, provider);
+  const headers = await withLogin(request.headers, provider);
   if (headers === undefined) return { refusal: "a run may use only the login that it was given" };
   return { path: `${asked.pathname}${asked.search}`, isMessage, headers };
 }
 
 /** Undefined: it has no placeholder, or another login that it may not use. */
-function withLogin(
+async function withLogin(
   headers: IncomingHttpHeaders,
   { login, ownLogin }: Pick<Provider, "login" | "ownLogin">,
-): IncomingHttpHeaders | undefined {
+): Promise<IncomingHttpHeaders | undefined> {
   const { "x-api-key": key, authorization, ...others } = headers;
-  const secretOf = (value: string) =>
-    login.find(({ placeholder }) => placeholder === value)?.secret ?? (ownLogin ? value : undefined);
-  const secret = key === undefined ? undefined : secretOf(String(key));
+  const secretOf = async (value: string) =>
+    (await login.find(({ placeholder }) => placeholder === value)?.secret()) ?? (ownLogin ? value : undefined);
+  const secret = key === undefined ? undefined : await secretOf(String(key));
   const [, bearer] = /^Bearer (\S+)$/.exec(authorization ?? "") ?? [];
-  const token = bearer === undefined ? undefined : secretOf(bearer);
+  const token = bearer === undefined ? undefined : await secretOf(bearer);
   const own = (key !== undefined && secret === undefined) || (authorization !== undefined && token === undefined);
   if (own || (secret === undefined && token === undefined)) return undefined;
   return {

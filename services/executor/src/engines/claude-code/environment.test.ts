@@ -8,6 +8,7 @@ const profile = (differs: Partial<ClaudeCodeProfile>): ClaudeCodeProfile => ({
   apiKey: undefined,
   baseUrl: undefined,
   declared: {},
+  declaredNow: async () => ({}),
   maxRetries: 2,
   ...differs,
 });

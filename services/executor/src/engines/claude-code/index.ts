@@ -14,7 +14,11 @@ export const enginePlugin: EnginePlugin<ClaudeCodeConfig> = {
       const where = name.includes("/") ? "is not an executable file" : "is not on PATH";
       throw new Error(`the Claude Code CLI "${name}" ${where}: install it, or set CCSP_CLAUDE_CODE_BIN to its path`);
     }
-    const declared = { ...env, ...(envFile && (await readEnvironmentFile(envFile, "CCSP_CLAUDE_CODE_ENV_FILE"))) };
-    return createClaudeCode({ bin, profile: { ...login, declared }, account, context });
+    const declaredNow = async () => ({
+      ...env,
+      ...(envFile && (await readEnvironmentFile(envFile, "CCSP_CLAUDE_CODE_ENV_FILE"))),
+    });
+    const profile = { ...login, declared: await declaredNow(), declaredNow };
+    return createClaudeCode({ bin, profile, account, context });
   },
 };

@@ -6,7 +6,10 @@ import { NO_OPTIONS, type RunRequest } from "@ccsp/engine-kit";
 import { pino } from "pino";
 import { preparation } from "./preparation.js";
 
-const profile = { home: undefined, apiKey: "fake", baseUrl: undefined, declared: {}, maxRetries: 0 };
+const profile = {
+  ...{ home: undefined, apiKey: "fake", baseUrl: undefined, maxRetries: 0 },
+  ...{ declared: {}, declaredNow: async () => ({}) },
+};
 const from = { id: "an-id", transcript: Buffer.from("{}") };
 
 describe("the start of Claude Code", () => {

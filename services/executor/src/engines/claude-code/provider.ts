@@ -34,13 +34,14 @@ export interface Brokered {
   readonly placeholders: Readonly<Record<string, string>>;
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** Undefined: the login has to be in the run, or there is none. */
-export function brokered({ apiKey, baseUrl, declared }: ClaudeCodeProfile): Brokered | undefined {
-  const given: Readonly<Record<string, string | undefined>> = {
-    ...declared,
-    ...(apiKey && { ANTHROPIC_API_KEY: apiKey }),
-    ...(baseUrl && { ANTHROPIC_BASE_URL: baseUrl }),
-  };
+export function brokered({ apiKey, baseUrl, declared, declaredNow }: ClaudeCodeProfile): Brokered | undefined {
+  const own = { ...(apiKey && { ANTHROPIC_API_KEY: apiKey }), ...(baseUrl && { ANTHROPIC_BASE_URL: baseUrl }) };
+  const given: Environment = { ...declared, ...own };
+  // The operator may be writing the file.
+  const now = async (): Promise<Environment> => ({ ...(await declaredNow().catch(() => declared)), ...own });
   const { ANTHROPIC_BASE_URL: url = PROVIDER } = given;
   if (OTHERWISE.some((name) => given[name]) || !/^https?:$/.test(URL.parse(url)?.protocol ?? "")) return undefined;
   const login = Object.entries(PLACEHOLDERS).flatMap(([name, placeholder]) => {
@@ -51,7 +52,10 @@ export function brokered({ apiKey, baseUrl, declared }: ClaudeCodeProfile): Brok
   return {
     provider: {
       ...{ name: "anthropic", url, messages: MESSAGES, counts: true, others: OTHERS },
-      login: login.map(({ secret, placeholder }) => ({ secret, placeholder })),
+      login: login.map(({ name, secret, placeholder }) => ({
+        placeholder,
+        secret: async () => (await now())[name] || secret,
+      })),
     },
     placeholders: Object.fromEntries(login.map(({ name, placeholder }) => [name, placeholder])),
   };
