@@ -1,6 +1,6 @@
 // `make bench-ttft`: measures the time from a prompt to its first text through the whole fleet, with and without a warm
-// process. It compares this with `claude -p` alone, and with the same fleet whose runs have no sandbox. It also
-// compares 40 tasks at once with 40 CLIs at once. One simulator serves each fleet.
+// process. It compares this with `claude -p` alone, with the same fleet whose runs hold their login, and with one whose
+// runs have no sandbox. It also compares 40 tasks at once with 40 CLIs at once. One simulator serves each fleet.
 
 import { loadavg } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
@@ -22,57 +22,74 @@ const WARM = 2;
 const SETTLE_MS = 1_000;
 const PROMPT = '[[sim:text value="one two three four"]]';
 
-const open = (sandbox: string) =>
-  startWorld({ slots: SLOTS, env: { CCSP_EXECUTOR_WARM: String(WARM), CCSP_EXECUTOR_SANDBOX: sandbox } });
-const world = await open("auto");
-const plain = await open("off");
-const executors = [executorClient(world), executorClient(plain)];
+const FLEETS = {
+  brokered: {},
+  unbrokered: { CCSP_EXECUTOR_BROKER: "off" },
+  unconfined: { CCSP_EXECUTOR_SANDBOX: "off" },
+} as const satisfies Record<string, Readonly<Record<string, string>>>;
+type Fleet = keyof typeof FLEETS;
+const NAMES = Object.keys(FLEETS) as Fleet[];
+
+const close: (() => unknown)[] = [];
+async function open(name: Fleet) {
+  const world = await startWorld({ slots: SLOTS, env: { CCSP_EXECUTOR_WARM: String(WARM), ...FLEETS[name] } });
+  close.push(() => world.close());
+  const executor = executorClient(world);
+  close.push(() => executor.close());
+  return { world, executor, client: world.client("bench") };
+}
 try {
-  const client = world.client("bench");
-  const unconfined = plain.client("bench");
+  const fleets = {
+    brokered: await open("brokered"),
+    unbrokered: await open("unbrokered"),
+    unconfined: await open("unconfined"),
+  };
+  const executors = Object.values(fleets).map(({ executor }) => executor);
+  const { client, world } = fleets.brokered;
   let kinds = 0;
   // A task of a new kind finds no warm process. The different turn limit makes the kind new, and no task reaches the
   // limit.
   const ownKind = () => ({ turns: 1_000 + ++kinds });
-  for (const each of [client, unconfined]) for (let i = 0; i <= WARM; i++) await throughCcsp(each);
+  for (const each of Object.values(fleets)) for (let i = 0; i <= WARM; i++) await throughCcsp(each.client);
   await runDirectly(world.simulator, PROMPT);
 
-  const [status] = await Promise.all(executors.map((each) => each.getExecutorStatus({})));
-  console.log(status?.sandbox?.confined ? "each run in a sandbox" : `no sandbox: ${status?.sandbox?.reason}`);
-  const times: Record<"direct" | "cold" | "warm" | "coldUnconfined" | "warmUnconfined", number[]> = {
-    direct: [],
-    cold: [],
-    warm: [],
-    coldUnconfined: [],
-    warmUnconfined: [],
-  };
+  const status = await fleets.brokered.executor.getExecutorStatus({});
+  console.log(status.sandbox?.confined ? "each run in a sandbox" : `no sandbox: ${status.sandbox?.reason}`);
+  console.log(status.engines[0]?.brokered ? "the login is out of the runs" : "the login is in the runs");
+  const direct: number[] = [];
+  const none = (): Record<Fleet, number[]> => ({ brokered: [], unbrokered: [], unconfined: [] });
+  const [cold, warm] = [none(), none()];
   for (let round = 0; round < ROUNDS; round++) {
-    await allWait();
-    times.direct.push((await runDirectly(world.simulator, PROMPT)).firstTextMs);
-    times.cold.push(await throughCcsp(client, ownKind()));
-    await allWait();
-    times.warm.push(await throughCcsp(client));
-    await allWait();
-    times.coldUnconfined.push(await throughCcsp(unconfined, ownKind()));
-    await allWait();
-    times.warmUnconfined.push(await throughCcsp(unconfined));
+    await allWait(executors);
+    direct.push((await runDirectly(world.simulator, PROMPT)).firstTextMs);
+    // What comes after another may find the machine in another state.
+    for (const name of round % 2 ? NAMES.toReversed() : NAMES) {
+      await allWait(executors);
+      cold[name].push(await throughCcsp(fleets[name].client, ownKind()));
+      await allWait(executors);
+      warm[name].push(await throughCcsp(fleets[name].client));
+    }
   }
   console.log(`load average ${loadavg()[0]?.toFixed(1)}; each by turns, ${ROUNDS} rounds; ms to the first text`);
-  for (const [name, each] of Object.entries(times)) {
+  const show = (name: string, each: readonly number[]) =>
     console.log(`${name}: p50 ${quantile(each, 0.5).toFixed(0)}, p95 ${quantile(each, 0.95).toFixed(0)}`);
+  show("direct", direct);
+  for (const name of NAMES) {
+    show(`cold, ${name}`, cold[name]);
+    show(`warm, ${name}`, warm[name]);
   }
 
   const ratio = (name: string, value: number) => console.log(`ratio ${name} ${value.toFixed(2)}`);
-  ratio("ttft_warm_vs_direct", medianRatio(times.warm, times.direct));
-  ratio("ttft_cold_vs_direct", medianRatio(times.cold, times.direct));
-  ratio("ttft_warm_vs_direct_unconfined", medianRatio(times.warmUnconfined, times.direct));
-  ratio("ttft_cold_vs_direct_unconfined", medianRatio(times.coldUnconfined, times.direct));
-  ratio("ttft_warm_sandbox_vs_none", medianRatio(times.warm, times.warmUnconfined));
-  ratio("ttft_cold_sandbox_vs_none", medianRatio(times.cold, times.coldUnconfined));
+  for (const [kind, times] of Object.entries({ warm, cold })) {
+    ratio(`ttft_${kind}_vs_direct`, medianRatio(times.brokered, direct));
+    ratio(`ttft_${kind}_vs_direct_unconfined`, medianRatio(times.unconfined, direct));
+    ratio(`ttft_${kind}_sandbox_vs_none`, medianRatio(times.brokered, times.unconfined));
+    ratio(`ttft_${kind}_brokered_vs_not`, medianRatio(times.brokered, times.unbrokered));
+  }
 
   const bursts: Record<"ours" | "theirs", number[]> = { ours: [], theirs: [] };
   for (let round = 0; round < BURST_ROUNDS; round++) {
-    await allWait();
+    await allWait(executors);
     const ours = await timed(() => throughCcsp(client));
     const theirs = await timed(() => runDirectly(world.simulator, PROMPT));
     bursts.ours.push(ours);
@@ -82,9 +99,7 @@ try {
 
   ratio("burst40_vs_unqueued", medianRatio(bursts.ours, bursts.theirs));
 } finally {
-  for (const each of executors) each.close();
-  await plain.close();
-  await world.close();
+  for (const each of close.toReversed()) await each();
 }
 
 /** Runs a task to its end. Resolves to the ms from the call to its first text. */
@@ -99,7 +114,7 @@ async function throughCcsp(agent: CcspClient, limits: { readonly turns?: number 
 }
 
 /** Resolves when all warm processes wait and are idle. */
-async function allWait(): Promise<void> {
+async function allWait(executors: readonly ReturnType<typeof executorClient>[]): Promise<void> {
   const started = performance.now();
   for (;;) {
     const all = await Promise.all(executors.map(async (each) => (await each.getExecutorStatus({})).engines[0]));
