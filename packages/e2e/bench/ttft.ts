@@ -28,7 +28,7 @@ const FLEETS = {
   unconfined: { CCSP_EXECUTOR_SANDBOX: "off" },
 } as const satisfies Record<string, Readonly<Record<string, string>>>;
 type Fleet = keyof typeof FLEETS;
-const NAMES = Object.keys(FLEETS) as Fleet[];
+const NAMES = ["brokered", "unbrokered", "unconfined"] as const satisfies Fleet[];
 
 const close: (() => unknown)[] = [];
 async function open(name: Fleet) {

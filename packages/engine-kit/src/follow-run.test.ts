@@ -150,6 +150,11 @@ describe("following a run", () => {
     for (const exit of [{}, { overrun: "wall" }, { signal: "SIGKILL" }] as const) {
       assert.partialDeepStrictEqual(await ended("say x\n", { ...exit, brokered }), { usage, costUsd: 0.5, model: "m" });
     }
+    const less = await ended("say x\n", { brokered: { ...brokered, usage: { ...usage, inputTokens: 1 } } });
+    assert.partialDeepStrictEqual(less, { usage: told, costUsd: undefined });
+    // The tree may pass another limit after the refusal.
+    const refused = await ended("error x\n", { overrun: "memory", brokered: { ...brokered, overBudget: true } });
+    assert.partialDeepStrictEqual(refused, { usage, costUsd: 0.5, failure: { category: "BUDGET_EXCEEDED" } });
     const counted = async (use: BrokeredUse | undefined) => {
       const outcome = await ended("done x\n", { brokered: use });
       assert.deepEqual(outcome.ok && outcome.result.usage, told);
@@ -167,12 +172,16 @@ describe("following a run", () => {
       const { transcript, read } = createReader();
       return { transcript: Object.assign(transcript, { status: 429 }), read };
     };
-    const rules: typeof ENDINGS = [{ when: { status: [429] }, category: "RATE_LIMIT", message: "limited" }];
-    const { followed } = setUp(["error x\n"], { brokered }, limited, rules);
-    await textOf(followed.events);
-    const outcome = await followed.outcome;
-    const { retryAfterMs = 0 } = outcome.ok ? {} : outcome.failure;
+    const waitOf = async (category: "RATE_LIMIT" | "USAGE_WINDOW") => {
+      const rules: typeof ENDINGS = [{ when: { status: [429] }, category, message: "limited" }];
+      const { followed } = setUp(["error x\n"], { brokered }, limited, rules);
+      await textOf(followed.events);
+      const outcome = await followed.outcome;
+      return outcome.ok ? assert.fail() : outcome.failure.retryAfterMs;
+    };
+    const retryAfterMs = (await waitOf("RATE_LIMIT")) ?? 0;
     assert.ok(retryAfterMs > 0 && retryAfterMs <= 60_000, `${retryAfterMs}`);
+    assert.equal(await waitOf("USAGE_WINDOW"), 300_000);
   });
 
   it("waits for an engine that withdraws its last result, and gives it the same time after the next result", async () => {

@@ -2,7 +2,7 @@ import type { Rule } from "./classify.js";
 import type { EngineEvent, EngineRun, RunOutcome, RunRequest } from "./engine.js";
 import { type RunFailure, runFailure } from "./failure.js";
 import { createLineSplitter, type LineSplitter, LineTooLong } from "./line-splitter.js";
-import { outcomeOf } from "./outcome.js";
+import { outcomeOf, usedBy } from "./outcome.js";
 import type { EngineContext } from "./plugin.js";
 import { redact } from "./redact.js";
 import type { RunExit } from "./run-handle.js";
@@ -123,7 +123,7 @@ class Follower<W extends string> {
     if (exit.overrun === undefined && !this.#unwanted) yield* this.#tell(reader.end?.(exit) ?? []);
     const { ending } = reader.transcript;
     if (ending?.ok) yield* this.#sent.settle(wellFormed(ending.text));
-    yield* this.#spent.settle(reader.transcript);
+    yield* this.#spent.settle({ ...reader.transcript, ...usedBy(reader.transcript, exit) });
   }
 
   *#tell(events: readonly EngineEvent[]): Generator<EngineEvent> {

@@ -4,6 +4,7 @@ import { type RunFailure, runFailure } from "./failure.js";
 import type { Overrun, RunExit } from "./run-handle.js";
 import { wellFormed } from "./text.js";
 import type { Transcript } from "./transcript.js";
+import { sum } from "./usage.js";
 
 export interface EndOfRun<W extends string> {
   readonly transcript: Transcript<W>;
@@ -27,16 +28,13 @@ export function outcomeOf<W extends string>(end: EndOfRun<W>): RunOutcome {
 function endOf<W extends string>(end: EndOfRun<W>): RunOutcome {
   const { transcript, exit, outputLimit } = end;
   const { ending } = transcript;
-  // The engine calls it a refusal of the provider, and knows nothing of what the run's tools have asked.
-  const overBudget = exit.brokered?.overBudget && !exit.overrun && !ending?.ok;
-  // An engine that did not come to its end has not told all that it used.
-  const untold = (ending === undefined || overBudget) && exit.brokered?.usage !== undefined;
-  const { usage, costUsd, model } = untold ? exit.brokered : transcript;
+  const { usage, costUsd, model } = usedBy(transcript, exit);
   const failed = (failure: RunFailure): RunOutcome => ({ ok: false, failure, usage, costUsd, ...(model && { model }) });
 
   if (outputLimit) return failed(outputLimit);
-  if (overBudget) return failed(OVER_BUDGET);
   if (ending === undefined && exit.overrun) return failed(OVERRUN[exit.overrun]);
+  // The engine calls it a refusal of the provider.
+  if (exit.brokered?.overBudget && !ending?.ok) return failed(OVER_BUDGET);
   if (ending === undefined || !ending.ok) return failed(failureOf(end));
   if (ending.text === "" && !transcript.worked) return failed(NOTHING);
   return {
@@ -58,8 +56,21 @@ function endOf<W extends string>(end: EndOfRun<W>): RunOutcome {
   };
 }
 
+type Used = Pick<Transcript, "usage" | "costUsd" | "model">;
+
+/**
+ * What a run used. An engine that did not come to its end has not told all of it, and knows nothing of what the run's
+ * tools have asked: the broker has seen more.
+ */
+export function usedBy(transcript: Used & Pick<Transcript, "ending">, { brokered }: RunExit): Used {
+  const { ending, usage, costUsd, model } = transcript;
+  const told = ending?.ok || (ending !== undefined && !brokered?.overBudget);
+  if (told || !brokered?.usage || (usage && sum(usage) > sum(brokered.usage))) return { usage, costUsd, model };
+  return { usage: brokered.usage, costUsd: brokered.costUsd ?? costUsd, model: model || brokered.model };
+}
+
 function failureOf<W extends string>({ transcript, exit, rules, dateMs }: EndOfRun<W>): RunFailure {
-  const { ending, worked, words, status, retryAtMs = exit.brokered?.retryAtMs } = transcript;
+  const { ending, worked, words, status, retryAtMs } = transcript;
   const failure = classify(rules, {
     finished: ending !== undefined,
     worked,
@@ -69,8 +80,11 @@ function failureOf<W extends string>({ transcript, exit, rules, dateMs }: EndOfR
     stderr: exit.stderr,
     exitCode: exit.code ?? undefined,
   });
-  const limited = failure.category === "USAGE_WINDOW" || failure.category === "RATE_LIMIT";
-  if (limited && retryAtMs !== undefined) return { ...failure, retryAfterMs: Math.max(0, retryAtMs - dateMs) };
+  // The wait that comes with a 429 says nothing of a usage window.
+  const rate = failure.category === "RATE_LIMIT";
+  const untilMs = retryAtMs ?? (rate ? exit.brokered?.retryAtMs : undefined);
+  const limited = rate || failure.category === "USAGE_WINDOW";
+  if (limited && untilMs !== undefined) return { ...failure, retryAfterMs: Math.max(0, untilMs - dateMs) };
   if (failure.category === "ENGINE_CRASH") {
     return { ...failure, message: `${failure.message} (${describeExit(transcript, exit)})` };
   }

@@ -47,13 +47,13 @@ export interface BrokeredUse {
   readonly model: string;
   /** A message was refused because the run had used its budget. */
   readonly overBudget: boolean;
-  /** When the last answer allows the next message, in ms since the epoch. Undefined: it did not say. */
+  /** When the next message is allowed, in ms since the epoch. Undefined: the last answer was no 429, or did not say. */
   readonly retryAtMs: number | undefined;
 }
 
 /** The facts about a run for logs, spans and metrics. */
 export interface RunFacts extends Pick<RunExit, "cause" | "code" | "signal" | "runMs" | "resources" | "waited"> {
-  /** By how much the tokens that the engine told differ from those that the broker counted. Undefined: they agree. */
+  /** By how many tokens the engine's result differs from what the broker counted. Undefined: by none, as far as known. */
   readonly miscountedTokens?: number | undefined;
 }
 

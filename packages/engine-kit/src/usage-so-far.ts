@@ -6,7 +6,7 @@ import type { Transcript } from "./transcript.js";
 export interface SpentSoFar {
   /** Takes the next event. Returns it, and a usage event with the number of tools that were used before it. */
   add(event: EngineEvent): EngineEvent;
-  /** The event that makes the last usage event equal to the totals that the engine told. None when it told none. */
+  /** The event that makes the last usage event equal to the totals of the run. None when they are not known. */
   settle(totals: Pick<Transcript, "usage" | "costUsd" | "model" | "ending">): readonly EngineEvent[];
 }
 

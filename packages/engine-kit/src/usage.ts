@@ -8,6 +8,9 @@ export interface Usage {
 
 export const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheCreationTokens: 0 };
 
+export const sum = ({ inputTokens, outputTokens, cacheReadTokens, cacheCreationTokens }: Usage): number =>
+  inputTokens + outputTokens + cacheReadTokens + cacheCreationTokens;
+
 /** By how many tokens the two differ, over all fields. */
 export const distance = (one: Usage, other: Usage): number =>
   Math.abs(one.inputTokens - other.inputTokens) +

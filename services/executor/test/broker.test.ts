@@ -110,10 +110,10 @@ describe("the broker", () => {
 
   it("asks the provider only for codings that it can count", async () => {
     const run = await open();
-    for (const asked of ["gzip, x-own, br", "compress", undefined])
+    for (const asked of ["gzip, x-own, br;q=0.5", "compress", "x-gzip, br;q=0", undefined])
       await ask(run, { headers: { ...LOGIN, ...(asked && { "accept-encoding": asked }) } });
     const sent = seen.map(({ headers }) => headers["accept-encoding"]);
-    assert.deepEqual(sent, ["gzip, br", "identity", "identity"]);
+    assert.deepEqual(sent, ["gzip, br", "identity", "identity", "identity"]);
   });
 
   it("passes requests on where the file of more certificates is empty or cannot be read, as Node does", async () => {
@@ -435,6 +435,21 @@ describe("the broker", () => {
       });
     }
 
+    it("does not wait at the close of a run for a proxy that does not answer", async () => {
+      const asked = Promise.withResolvers<void>();
+      const silent = createServer().on("connect", (_one, socket) => {
+        close = () => socket.destroy();
+        asked.resolve();
+      });
+      let close = ignore;
+      const run = await open(urls.https, { HTTPS_PROXY: `http://127.0.0.1:${await listen(silent)}` });
+      const answer = begun(run);
+      await asked.promise;
+      await run.brokered.close();
+      await assert.rejects(answer, /hang up|ECONNRESET/);
+      close();
+    });
+
     it("takes a proxy's user without a password, and a % that stands for itself", async () => {
       const { host } = new URL(proxy);
       for (const [login, both] of [
@@ -494,7 +509,7 @@ describe("the broker", () => {
       };
       const answer = await begun(await open());
       await assert.rejects(read(answer));
-      const cut = { ...NOTHING, model: "m", usage: { ...USED, outputTokens: 1 } };
+      const cut = { ...NOTHING, model: "m", usage: { ...USED, outputTokens: 1 }, unfinished: 1 };
       await eventually(() => assert.deepEqual(told.at(-1), { status: 200, answer: cut }));
     });
 

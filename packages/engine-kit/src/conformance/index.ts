@@ -71,8 +71,7 @@ function describeAnswers(suite: Suite, rig: EngineRig): void {
     assert.match(await suite.bench.engine.version(), /^$|\d/);
   });
 
-  it("has its login out of its runs where a broker holds it, if it says so, and otherwise in them", () =>
-    checkLogin(rig, suite.env));
+  it("has its login out of its runs where a broker holds it, if it says so", () => checkLogin(rig, suite.env));
 
   it("brings its answer in whole characters, in pieces and as a whole, and understands all of its output", async () => {
     const { text, outcome } = await suite.bench.run(prompts.answer(TEXT));

@@ -25,7 +25,7 @@ import { Spent } from "./spent.js";
 export interface Broker {
   /**
    * Opens the way of one run to its provider. `env`: the environment that the engine would have; its proxy and its
-   * certificates are those of the broker's own connections. Rejects if they cannot be used.
+   * certificates are those of the broker's own connections. Rejects if the proxy cannot be used.
    */
   open(provider: Provider, run: { readonly name: string; readonly env: Environment }): Promise<BrokeredRun>;
   /** To be called when all runs are over. */
@@ -172,7 +172,8 @@ class RunBroker implements BrokeredRun {
       return counted;
     };
     const { signal } = this.#over;
-    const onFault = (err: unknown) => this.#tell("a request of a run did not reach its provider", { err });
+    const onFault = (err: unknown) =>
+      this.#tell("a request of a run broke on its way to its provider or back", { err });
     await passOn(request, response, {
       ...asked,
       url,
@@ -197,7 +198,7 @@ class RunBroker implements BrokeredRun {
       onAnswer: (code, headers) => {
         const { "content-type": contentType = "", "content-encoding": contentEncoding = "" } = headers;
         status = code;
-        this.#retryAtMs = code < 400 ? undefined : retryAt(headers);
+        this.#retryAtMs = code === 429 ? retryAt(headers) : undefined;
         if (provider.counts)
           meter = openMeter({ contentType, contentEncoding }, { onFirstToken: () => observed.firstToken() });
         return meter ?? UNCOUNTED;

@@ -118,6 +118,8 @@ describe("the meter of an answer", () => {
     const cut = await metered([START, ...Array<string>(10).fill(text)]);
     assert.ok(cut.unfinished > 900 && cut.unfinished < 1_100, String(cut.unfinished));
     assert.equal((await metered([START, text, DELTA])).unfinished, 0);
+    const word = event("content_block_delta", { index: 0, delta: { type: "text_delta", text: "word" } });
+    assert.equal((await metered([START, word.repeat(50)])).unfinished, 50);
   });
 
   it("takes no word of a model or of an end that is too long or has a line break", async () => {

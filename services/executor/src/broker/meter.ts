@@ -154,7 +154,7 @@ function createAnswer() {
       counted = true;
     },
     piece(length: number) {
-      deltas += Math.max(0, length - AROUND_TEXT) / BYTES_OF_TOKEN;
+      deltas += Math.max(1, (length - AROUND_TEXT) / LETTERS_OF_TOKEN);
     },
     end() {
       whole = true;
@@ -170,9 +170,9 @@ function createAnswer() {
   };
 }
 
-/** JSON around the text of a delta, and bytes of text for each token: a cut answer does not say its number. */
+/** JSON around the text of a delta, and letters of text for each token: a cut answer does not say its number. */
 const AROUND_TEXT = 90;
-const BYTES_OF_TOKEN = 4;
+const LETTERS_OF_TOKEN = 4;
 
 /** A gateway may repeat what the run has named, and these words go into names of spans. */
 const MODEL = /^\P{C}{1,100}$/u;

@@ -29,18 +29,22 @@ export async function passOn(request: IncomingMessage, response: ServerResponse,
   response.once("close", () => gone.abort());
   if (response.destroyed) gone.abort();
   try {
+    // undici hears an abort only when it has a connection.
+    const over = AbortSignal.any([signal, gone.signal]);
     const hasBody = headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
-    const answer = await dispatcher.request({
+    const asking = dispatcher.request({
       origin: url.origin,
       path,
       method: request.method === "GET" ? "GET" : "POST",
       headers,
       body: hasBody ? request : null,
-      signal: AbortSignal.any([signal, gone.signal]),
+      signal: over,
       // The model may think for as long as the run may last.
       headersTimeout: 0,
       bodyTimeout: 0,
     });
+    asking.catch(() => {});
+    const answer = await unless(over, asking);
     response.writeHead(answer.statusCode, withoutHop(answer.headers));
     response.flushHeaders();
     const meter = onAnswer(answer.statusCode, answer.headers);
@@ -61,5 +65,18 @@ export async function passOn(request: IncomingMessage, response: ServerResponse,
   }
   // The provider may answer before it has read the request. The connection can go on when the rest is read.
   request.resume();
-  await finished(request, { writable: false }).catch(() => {});
+  await finished(request, { writable: false, signal }).catch(() => {});
+}
+
+/** Rejects when the signal aborts. */
+async function unless<T>(over: AbortSignal, work: Promise<T>): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(over.reason);
+  over.addEventListener("abort", abort, { once: true });
+  if (over.aborted) abort();
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    over.removeEventListener("abort", abort);
+  }
 }

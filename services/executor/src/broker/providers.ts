@@ -16,7 +16,7 @@ export interface Providers {
 const CONNECT_MS = 30_000;
 
 export function createProviders(): Providers {
-  /** By what they depend on. Engines are few, and so are these. */
+  /** By what they depend on. These are as few as engines, and one more for each renewed file of certificates. */
   const opened = new Map<string, Dispatcher>();
   return {
     of(url, env, more) {

@@ -68,7 +68,12 @@ const withoutConnection = (headers: IncomingHttpHeaders): IncomingHttpHeaders =>
 
 /** The run must not choose a coding that cannot be counted. */
 const codings = (asked: string | string[] = ""): string =>
-  CODINGS.filter((coding) => String(asked).includes(coding)).join(", ") || "identity";
+  CODINGS.filter((coding) => {
+    const names = String(asked)
+      .split(",")
+      .filter((name) => !/;\s*q=0(\.0*)?\s*$/.test(name));
+    return names.some((name) => name.split(";")[0]?.trim() === coding);
+  }).join(", ") || "identity";
 
 /** Answers as the provider does. 403, because engines take 401 and 429 for the state of the login. */
 export const refuse = (response: ServerResponse, why: string): void => refuseAs(response, 403, "permission_error", why);

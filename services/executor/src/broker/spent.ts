@@ -16,7 +16,7 @@ export class Spent {
     this.#budgetUsd = budgetUsd;
   }
 
-  /** Of an answer that a run has cut off, the text that had come counts too. */
+  /** Of a stream that a run has cut off, the text that had come counts too. Before its first event nothing is known. */
   add({ usage, model, unfinished }: MeteredAnswer): void {
     if (usage === undefined) return;
     const { inputTokens, cacheReadTokens, cacheCreationTokens } = usage;

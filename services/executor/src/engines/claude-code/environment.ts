@@ -8,7 +8,7 @@ export interface ClaudeCodeProfile {
   readonly baseUrl: string | undefined;
   /** Other variables that the operator declares. */
   readonly declared: Readonly<Record<string, string>>;
-  /** Reads them again. May reject. */
+  /** As they are now. Never rejects. */
   readonly declaredNow: () => Promise<Readonly<Record<string, string>>>;
   /** Retries inside the CLI. Keep it low: the queue retries too, and the two numbers multiply. */
   readonly maxRetries: number;

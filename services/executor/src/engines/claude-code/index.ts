@@ -14,11 +14,24 @@ export const enginePlugin: EnginePlugin<ClaudeCodeConfig> = {
       const where = name.includes("/") ? "is not an executable file" : "is not on PATH";
       throw new Error(`the Claude Code CLI "${name}" ${where}: install it, or set CCSP_CLAUDE_CODE_BIN to its path`);
     }
-    const declaredNow = async () => ({
+    const read = async () => ({
       ...env,
       ...(envFile && (await readEnvironmentFile(envFile, "CCSP_CLAUDE_CODE_ENV_FILE"))),
     });
-    const profile = { ...login, declared: await declaredNow(), declaredNow };
+    const declared = await read();
+    let last = declared;
+    let told = false;
+    const declaredNow = async () => {
+      try {
+        last = await read();
+        told = false;
+      } catch (err) {
+        if (!told) context.log.warn({ err }, "the variables of the CLI cannot be read again; the last ones hold");
+        told = true;
+      }
+      return last;
+    };
+    const profile = { ...login, declared, declaredNow };
     return createClaudeCode({ bin, profile, account, context });
   },
 };

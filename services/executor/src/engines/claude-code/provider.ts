@@ -40,8 +40,6 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function brokered({ apiKey, baseUrl, declared, declaredNow }: ClaudeCodeProfile): Brokered | undefined {
   const own = { ...(apiKey && { ANTHROPIC_API_KEY: apiKey }), ...(baseUrl && { ANTHROPIC_BASE_URL: baseUrl }) };
   const given: Environment = { ...declared, ...own };
-  // The operator may be writing the file.
-  const now = async (): Promise<Environment> => ({ ...(await declaredNow().catch(() => declared)), ...own });
   const { ANTHROPIC_BASE_URL: url = PROVIDER } = given;
   if (OTHERWISE.some((name) => given[name]) || !/^https?:$/.test(URL.parse(url)?.protocol ?? "")) return undefined;
   const login = Object.entries(PLACEHOLDERS).flatMap(([name, placeholder]) => {
@@ -54,7 +52,11 @@ export function brokered({ apiKey, baseUrl, declared, declaredNow }: ClaudeCodeP
       ...{ name: "anthropic", url, messages: MESSAGES, counts: true, others: OTHERS },
       login: login.map(({ name, secret, placeholder }) => ({
         placeholder,
-        secret: async () => (await now())[name] || secret,
+        secret: async () => {
+          const now: Environment = { ...(await declaredNow()), ...own };
+          // A login of another provider is not for this one.
+          return (now["ANTHROPIC_BASE_URL"] ?? PROVIDER) === url ? now[name] || secret : secret;
+        },
       })),
     },
     placeholders: Object.fromEntries(login.map(({ name, placeholder }) => [name, placeholder])),
