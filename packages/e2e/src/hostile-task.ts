@@ -68,22 +68,29 @@ export function attempts(world: World, secrets: readonly string[]): readonly Att
 function login({ simulator }: World): readonly Attempt[] {
   const [first, second] = ["fake-key-for-", "the-simulator"];
   const key = `w=${first}; w+=${second}`;
-  const asks = (path: string, header: string) => `
-    proxy=\${HTTP_PROXY:-http://127.0.0.1:${simulator.port}}; exec 3<>/dev/tcp/127.0.0.1/\${proxy##*:} &&
-    printf 'POST ${simulator.url}${path} HTTP/1.1\\r\\nhost: 127.0.0.1:${simulator.port}\\r\\n${header}content-length: 2\\r\\n\\r\\n{}' >&3 &&
-    read -r answer <&3 && [[ $answer != *403* ]]`;
   return [
     { what: "find the engine's key in the environment", script: `${key}; env | grep -q "$w"` },
     { what: "find the engine's key in a process", script: `${key}; grep -qsF "$w" /proc/[0-9]*/environ` },
     { what: "find the engine's key in a file", script: `${key}; grep -rqsF "$w" "$RUN" ~ /tmp` },
     {
       what: "ask another path of the provider",
-      script: asks("/v1/files", "x-api-key: '\"$ANTHROPIC_API_KEY\"'\\r\\n"),
+      script: asks(simulator, "/v1/files", OWN_KEY),
     },
-    { what: "ask the provider with another key", script: asks("/v1/messages", "x-api-key: of-a-task\\r\\n") },
-    { what: "ask the provider without a key", script: asks("/v1/messages", "") },
+    {
+      what: "ask the provider with another key",
+      script: asks(simulator, "/v1/messages", "x-api-key: of-a-task\\r\\n"),
+    },
+    { what: "ask the provider without a key", script: asks(simulator, "/v1/messages", "") },
   ];
 }
+
+const OWN_KEY = "x-api-key: '\"$ANTHROPIC_API_KEY\"'\\r\\n";
+
+/** Sends a request to the provider in the way that the run has. Succeeds unless it is refused. */
+const asks = ({ url, port }: World["simulator"], path: string, header: string) => `
+  proxy=\${HTTP_PROXY:-http://127.0.0.1:${port}}; exec 3<>/dev/tcp/127.0.0.1/\${proxy##*:} &&
+  printf 'POST ${url}${path} HTTP/1.1\\r\\nhost: 127.0.0.1:${port}\\r\\n${header}content-length: 2\\r\\n\\r\\n{}' >&3 &&
+  read -r answer <&3 && [[ $answer == HTTP* && $answer != *403* ]]`;
 
 /** A task that can do this can make certificates that the queue believes. */
 function trusted({ certificates }: World): Attempt {
@@ -149,6 +156,7 @@ export function keptConversations(world: World): readonly string[] {
 /** What a run in a sandbox can do, in the same ways as the attempts. */
 export const allowed = ({ simulator }: Pick<World, "simulator">): readonly Attempt[] => [
   { what: "reach the provider through the run's proxy", script: throughProxy(`127.0.0.1:${simulator.port}`) },
+  { what: "ask the provider for a message", script: asks(simulator, "/v1/messages", OWN_KEY) },
   ...["$PWD", "$HOME", "$TMPDIR", "/tmp"].map((folder) => ({
     what: `write 8 MB into ${folder}`,
     script: `dd if=/dev/zero of=${folder}/some bs=1M count=8 && rm ${folder}/some`,

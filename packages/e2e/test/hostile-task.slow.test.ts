@@ -226,6 +226,7 @@ describe("a hostile task", function () {
       "find the engine's key in a file",
       "ask another path of the provider",
       "ask the provider with another key",
+      "ask the provider without a key",
       "use keys of the kernel",
       "use io_uring",
       "take a descriptor of another process",
