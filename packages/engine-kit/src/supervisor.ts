@@ -76,6 +76,8 @@ export interface RunAccess {
   readonly empties?: readonly string[] | undefined;
   /** Kept folders that the run sees at another path. */
   readonly keepsAt?: readonly { readonly path: string; readonly source: string }[] | undefined;
+  /** Files of the run's own folder that the run reads at another path. */
+  readonly readsAt?: readonly { readonly path: string; readonly source: string }[] | undefined;
   /** Hosts to connect to: `name:port`. */
   readonly hosts?: readonly string[] | undefined;
 }

@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, request as httpRequest } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { type AddressInfo, connect, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Authority, createAuthority, type RecordedRequest } from "@ccsp/testkit";
-import { type Rig, useSimulatedCli } from "./rig.js";
+import { type Rig, resultOf, useSimulatedCli } from "./rig.js";
 
 const KEY = "sk-ant-api03-fake-key-of-a-test";
 const TOKEN = "sk-ant-oat01-fake-token-of-a-test";
-const NAME = "api.anthropic.com:443";
+const [PROVIDER, LOGIN] = ["api.anthropic.com", "platform.claude.com"];
 
 /** Looks for a secret where a tool of a run can look. Its own command has the secret in two halves. */
 const search = (secret: string): string => {
@@ -29,6 +29,8 @@ describe("the real Claude Code CLI with the provider's own name", function () {
   let dir: string;
   let authority: Authority;
   let proxy: string;
+  /** The answers of the host of logins, and what it was asked. */
+  const logins = { asked: [] as string[], answer: (): object => ({}) };
   const servers: Server[] = [];
   const sockets = new Set<Socket>();
 
@@ -48,9 +50,12 @@ describe("the real Claude Code CLI with the provider's own name", function () {
     dir = await mkdtemp(join(tmpdir(), "ccsp-broker-real-"));
     await mkdir(join(dir, "public"));
     await writeFile(join(dir, "public", "ca.pem"), authority.ca);
-    const { key, certificate: cert } = await authority.issue("api.anthropic.com");
+    const certified = async (name: string) => {
+      const { key, certificate: cert } = await authority.issue(name);
+      return { key, cert };
+    };
     // The provider under its own name: it passes on what it gets to the simulator.
-    const provider = createHttpsServer({ key, cert }, (asked, response) => {
+    const provider = createHttpsServer(await certified(PROVIDER), (asked, response) => {
       const { method, url: path, headers } = asked;
       const sent = httpRequest({ host: "127.0.0.1", port: simulator().port, method, path, headers }, (answer) => {
         response.writeHead(answer.statusCode ?? 502, answer.headers);
@@ -59,11 +64,20 @@ describe("the real Claude Code CLI with the provider's own name", function () {
       sent.on("error", () => response.destroy());
       asked.pipe(sent);
     });
-    const port = await listen(provider);
-    // The operator's proxy: it knows this name and no other.
+    const login = createHttpsServer(await certified(LOGIN), (asked, response) => {
+      logins.asked.push(`${asked.method} ${asked.url}`);
+      asked.resume();
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(logins.answer()));
+    });
+    const ports = new Map([
+      [`${PROVIDER}:443`, await listen(provider)],
+      [`${LOGIN}:443`, await listen(login)],
+    ]);
+    // The operator's proxy: it knows these names and no other.
     const operator = createServer();
     operator.on("connect", ({ url }, socket: Socket) => {
-      if (url !== NAME) {
+      const port = ports.get(url ?? "");
+      if (port === undefined) {
         socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
         return;
       }
@@ -110,7 +124,7 @@ describe("the real Claude Code CLI with the provider's own name", function () {
         await withCli(
           async (rig: Rig) => {
             const input = JSON.stringify({ command: search(secret), description: "searches" });
-            const prompt = `[[sim:window state=open reset=60]][[sim:tool name=Bash input='${input}']] [[sim:text value="well"]]`;
+            const prompt = `[[sim:window reset=60]][[sim:tool name=Bash input='${input}']] [[sim:text value="well"]]`;
             const ended = await rig.ended(rig.queue.add(prompt, { allowedTools: ["Bash"] }));
             assert.ok(ended.how === "complete");
             const { result, windows } = ended.request;
@@ -138,4 +152,51 @@ describe("the real Claude Code CLI with the provider's own name", function () {
       assert.deepEqual(brokered.same, inRun.same);
     });
   }
+
+  it("keeps an interactive login out of runs, and refreshes it once for all of them, by a CLI of its own", async () => {
+    const home = join(dir, "home");
+    await mkdir(join(home, ".claude"), { recursive: true });
+    const file = join(home, ".claude", ".credentials.json");
+    const plan = { scopes: ["user:inference", "user:profile"], subscriptionType: "max" };
+    const tokens = { accessToken: "sk-ant-oat01-fake-old", refreshToken: "sk-ant-ort01-fake-old" };
+    const credentials = { claudeAiOauth: { ...tokens, expiresAt: Date.now() + 60_000, ...plan } };
+    await writeFile(file, JSON.stringify(credentials), { mode: 0o600 });
+    const fresh = { access_token: "sk-ant-oat01-fake-new", refresh_token: "sk-ant-ort01-fake-new" };
+    logins.answer = () => ({ token_type: "Bearer", ...fresh, expires_in: 28_800, scope: plan.scopes.join(" ") });
+    const env = join(dir, "engine.env");
+    const ca = join(dir, "public", "ca.pem");
+    await writeFile(env, `HTTPS_PROXY=${proxy}\nNODE_EXTRA_CA_CERTS=${ca}\nIS_SANDBOX=1\n`);
+    const input = JSON.stringify({ command: search("01-fake-"), description: "searches" });
+    const found = async (broker: "off" | "required") => {
+      simulator().reset();
+      const said: string[] = [];
+      const settings = {
+        CCSP_CLAUDE_CODE_BASE_URL: "",
+        CCSP_CLAUDE_CODE_API_KEY: "",
+        CCSP_CLAUDE_CODE_HOME: home,
+        CCSP_CLAUDE_CODE_ENV_FILE: env,
+        CCSP_EXECUTOR_SLOTS: "3",
+        CCSP_EXECUTOR_SANDBOX: "required",
+        CCSP_EXECUTOR_SANDBOX_READ: join(dir, "public"),
+        CCSP_EXECUTOR_BROKER: broker,
+      };
+      await withCli(async (rig: Rig) => {
+        const tasks = ["one", "two", "three"].map((name) =>
+          rig.queue.add(`${name} [[sim:tool name=Bash input='${input}']]`, { allowedTools: ["Bash"] }),
+        );
+        for (const task of tasks) await resultOf(rig, task);
+        const ours = simulator().requests.filter(({ method, prompt }) => method === "POST" && prompt !== "Hi");
+        const logins = new Set(ours.map(({ headers }) => headers.authorization));
+        assert.deepEqual([...logins], [`Bearer ${fresh.access_token}`]);
+        // The default of a plan is another model than that of a token.
+        assert.ok(ours.every(({ model }) => model.includes("opus")));
+        said.push(...ours.flatMap(({ toolResults }) => toolResults).map((text) => text.trim()));
+      }, settings);
+      return said;
+    };
+    assert.deepEqual(await found("required"), ["over", "over", "over"]);
+    assert.equal(logins.asked.length, 1, logins.asked.join("\n"));
+    assert.match(await readFile(file, "utf8"), /ort01-fake-new/);
+    for (const said of await found("off")) assert.match(said, /credentials\.json/);
+  });
 });

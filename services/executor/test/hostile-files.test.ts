@@ -41,7 +41,7 @@ const PLACES: readonly AttackedPlace[] = [
     file: join(CONFIG, ".credentials.json"),
     async act(_run, file, attack) {
       await attack();
-      const turn = await createLogin({ file, now: () => 0 }).turn();
+      const turn = await createLogin({ file, refresh: async () => {}, now: () => 0 }).turn();
       turn?.end();
       return turn && HOST_SECRET;
     },

@@ -253,6 +253,7 @@ async function mountsOf(
       .filter((each) => each !== folder.work)
       .map((each): Mount => ({ path: each, how: "write" })),
     ...(access.keepsAt ?? []).map((each): Mount => ({ ...each, how: "write" })),
+    ...(access.readsAt ?? []).map((each): Mount => ({ ...each, how: "read" })),
   ];
 }
 

@@ -7,7 +7,9 @@ import {
   inFolder,
   OPTION_PARTS,
   openFolder,
+  promptOnly,
   type RunFolder,
+  type RunRequest,
   runOptions,
 } from "@ccsp/engine-kit";
 import { createCliOptions } from "./cli-options.js";
@@ -28,6 +30,9 @@ import { brokered } from "./provider.js";
 import { RULES } from "./rules.js";
 import { createTranscriptReader } from "./transcript.js";
 
+const HI = promptOnly("Hi");
+const HI_LIMITS = { wallMs: 60_000, outputBytes: 64 * 1024, turns: 1, budgetUsd: undefined };
+
 export interface ClaudeCodeOptions {
   /** Absolute path of the CLI. */
   readonly bin: string;
@@ -42,21 +47,45 @@ export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeO
   const { supervisor } = context;
   const asNamed = sharedConfigFolder(profile);
   const shared = asNamed && resolveConfigFolder(asNamed);
+  let refreshes = 0n;
+  /** A run of the CLI that has the login itself, and only a prompt of ours. */
+  const refresh = async (): Promise<void> => {
+    const request: RunRequest = { ...HI, taskId: "login", fence: ++refreshes, limits: HI_LIMITS };
+    try {
+      const prepare = preparation({ profile, options, login, log: context.log }, request);
+      const run = await supervisor.start({
+        ...runOptions(request),
+        command: bin,
+        prepare: (folder) => prepare(folder, false),
+        input: userTurn(request.prompt, ""),
+      });
+      const { events, outcome } = followRun(run, {
+        ...{ request, rules: RULES, context },
+        reader: createTranscriptReader(),
+      });
+      for await (const _event of events) continue;
+      const ended = await outcome;
+      const failure = ended.ok ? undefined : ended.failure.category;
+      context.log.info({ failure }, "the CLI was started to refresh its login");
+    } catch (err) {
+      context.log.error({ err }, "the CLI could not be started to refresh its login");
+    }
+  };
+  const login = createLogin({ file: shared && credentialsFile(profile, shared), refresh });
   // A process that says something of itself asks no provider.
   const asking = (folder: RunFolder, brokers: boolean) =>
-    environment(profile, folder, brokers ? brokered(profile)?.placeholders : undefined);
+    environment(profile, folder, brokers ? brokered(profile, login)?.placeholders : undefined);
   const options = createCliOptions(() =>
     askOptions(supervisor, {
       command: bin,
       prepare: async (folder, brokers) => ({ args: ["--help"], env: asking(folder, brokers) }),
     }),
   );
-  const login = createLogin({ file: shared && credentialsFile(profile, shared) });
   return {
     name: "claude-code",
     provider: "anthropic",
     account,
-    brokered: brokered(profile) !== undefined,
+    brokered: brokered(profile, login) !== undefined,
     capabilities: {
       streaming: true,
       usage: true,
@@ -79,7 +108,7 @@ export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeO
       const starting = supervisor.start({
         ...runOptions(request),
         command: bin,
-        prepare: preparation({ profile, options, log: context.log }, request),
+        prepare: preparation({ profile, options, login, log: context.log }, request),
         input: userTurn(request.prompt, ""),
         warmKey: warmKey(profile, request),
         async collect(folder) {

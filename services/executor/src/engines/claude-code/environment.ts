@@ -84,7 +84,8 @@ export async function access(
 ): Promise<RunAccess> {
   const shared = sharedConfigFolder(profile);
   const { HOME, ANTHROPIC_BASE_URL = PROVIDER } = environment(profile, folder);
-  const hosts = [hostOf(ANTHROPIC_BASE_URL), ...(credentialsFile(profile) === undefined ? [] : LOGIN_HOSTS)];
+  const refreshes = credentialsFile(profile) !== undefined && !brokers;
+  const hosts = [hostOf(ANTHROPIC_BASE_URL), ...(refreshes ? LOGIN_HOSTS : [])];
   const placed = keepsConversation ? [conversationFolder(folder)] : [];
   if (shared === undefined) {
     const own = keepsConversation ? [join(configFolder(profile, folder), "projects")] : [];
@@ -97,6 +98,7 @@ export async function access(
     reads: [MANAGED, ...read, ...(HOME === undefined ? [] : [join(HOME, ".claude.json")])],
     // The file may have another login than the one that the broker holds.
     writes: brokers ? [] : [join(shared, CREDENTIALS)],
+    readsAt: brokers ? [{ path: join(shared, CREDENTIALS), source: join(folder.path, STAND_IN) }] : [],
     keeps: placed,
     keepsAt: keepsConversation ? [{ path: join(shared, "projects"), source: ownProjects(folder) }] : [],
     hosts,
@@ -106,6 +108,8 @@ export async function access(
 /** Most entries of a config folder that runs see. The CLI makes some thirty. */
 const MOST_ENTRIES = 1_000;
 const CREDENTIALS = ".credentials.json";
+/** What a run gets in place of this file. */
+export const STAND_IN = "credentials.json";
 
 /** The conversations of a run in a sandbox that shares its config folder with others. */
 export const ownProjects = ({ path }: Pick<RunFolder, "path">): string => join(ownConfig({ path }), "projects");

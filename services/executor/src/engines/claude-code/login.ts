@@ -1,6 +1,6 @@
 import { basename, dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { inFolder, numberAt, openFolder, parseObject, type RunReader } from "@ccsp/engine-kit";
+import { at, inFolder, type Json, numberAt, openFolder, parseObject, type RunReader, textAt } from "@ccsp/engine-kit";
 
 /** A place in the waiting line of runs that may have to refresh the login. */
 export interface Turn {
@@ -13,6 +13,8 @@ export interface Turn {
 export interface LoginOptions {
   /** The CLI's credentials file, by a path without links. Undefined: the login is a key or a long-lived token, which no CLI refreshes. */
   readonly file: string | undefined;
+  /** Lets a CLI that has the file refresh it. Never rejects. */
+  readonly refresh: () => Promise<void>;
   /** Returns the time in ms since the epoch. */
   readonly now?: () => number;
 }
@@ -23,6 +25,16 @@ export interface Login {
    * aborts; then the runs behind it move up.
    */
   turn(unwanted?: AbortSignal): Promise<Turn | undefined>;
+  /**
+   * The file's token for a request of a run that does not have the file. Refreshes the login first if it is about to
+   * end: no run can. Rejects if the file has none.
+   */
+  token(): Promise<string>;
+  /**
+   * What a run gets in place of the file: the same login with this token, and nothing with which to refresh it. Empty if
+   * there is no login.
+   */
+  standIn(token: string): Promise<string>;
 }
 
 /** The CLI refreshes a login that ends within this time. The value includes a margin for clock differences. */
@@ -32,18 +44,39 @@ const POLL_MS = 250;
 const MOST_BYTES = 1024 * 1024;
 /** If a run shows nothing within this time, it waits for something other than the login. */
 const LONGEST_MS = 60_000;
+/** The CLI refreshes a login that ends within five minutes. */
+const SURELY_MS = 4 * 60_000;
+/** A refresh that fails is tried again after this time. */
+const REFRESH_EVERY_MS = 60_000;
+/** The CLI takes its default model and its features by these. */
+const OF_THE_PLAN = ["scopes", "subscriptionType", "rateLimitTier"];
+/** 1 January 2100. */
+const NEVER_MS = 4_102_444_800_000;
 
 /**
  * Lets runs start one after the other while their interactive login is about to end. CLIs that refresh it at the same
  * time log each other out. The next run starts when the file has a later end time, or when the previous run has written
- * text, has used a tool or is over. It reads only the end time from the file.
+ * text, has used a tool or is over. Runs that do not have the file get its token by `token`.
  */
-export function createLogin({ file, now = Date.now }: LoginOptions): Login {
+export function createLogin({ file, refresh, now = Date.now }: LoginOptions): Login {
   let last: Promise<void> = Promise.resolve();
+  let refreshing: Promise<void> | undefined;
+  let refreshedAt = -Infinity;
 
-  const endsSoon = async (): Promise<boolean> => {
-    const endMs = file === undefined ? undefined : await readEnd(file);
-    return endMs !== undefined && endMs - now() < SOON_MS;
+  const read = async () => (file === undefined ? undefined : await readLogin(file));
+  const endsWithin = async (ms: number): Promise<boolean> => {
+    const endMs = numberAt(await read(), "expiresAt");
+    return endMs !== undefined && endMs - now() < ms;
+  };
+  const endsSoon = () => endsWithin(SOON_MS);
+  /** All that ask meanwhile wait for the same. */
+  const refreshOnce = async (): Promise<void> => {
+    if (refreshing === undefined && now() - refreshedAt < REFRESH_EVERY_MS) return;
+    refreshing ??= refresh().finally(() => {
+      refreshedAt = now();
+      refreshing = undefined;
+    });
+    await refreshing;
   };
 
   return {
@@ -64,6 +97,20 @@ export function createLogin({ file, now = Date.now }: LoginOptions): Login {
       }
       if (!(await endsSoon())) end();
       return { end, watch: (reader) => watched(reader, end) };
+    },
+
+    async token() {
+      if (await endsWithin(SURELY_MS)) await refreshOnce();
+      const token = textAt(await read(), "accessToken");
+      if (token === undefined) throw new Error("the file of the login has no token");
+      return token;
+    },
+
+    async standIn(token) {
+      const login = await read();
+      if (login === undefined) return "";
+      const same = Object.fromEntries(OF_THE_PLAN.map((name) => [name, at(login, name)]));
+      return JSON.stringify({ claudeAiOauth: { accessToken: token, expiresAt: NEVER_MS, ...same } });
     },
   };
 }
@@ -97,17 +144,14 @@ const watched = <W extends string>(reader: RunReader<W>, end: () => void): RunRe
   },
 });
 
-/**
- * The end of the access token in ms since the epoch. Undefined if the field is missing, or the file is missing or is
- * not as the CLI writes it: a run may have put a link or a pipe there.
- */
-async function readEnd(file: string): Promise<number | undefined> {
+/** Undefined if the file is missing or is not as the CLI writes it: a run may have put a link or a pipe there. */
+async function readLogin(file: string): Promise<Json | undefined> {
   try {
     const read = await inFolder(openFolder(dirname(file)), (folder) =>
       folder.read(basename(file), { mostBytes: MOST_BYTES }),
     );
     const credentials = read && parseObject(Buffer.from(read));
-    return numberAt(credentials, "claudeAiOauth", "expiresAt");
+    return at(credentials, "claudeAiOauth");
   } catch {
     return undefined;
   }

@@ -27,6 +27,7 @@ describe("the start of Claude Code", () => {
     const path = await mkdtemp(join(host, "run-"));
     const lines: string[] = [];
     const log = pino({ base: null }, { write: (line) => void lines.push(line) });
+    const login = { token: async () => "", standIn: async () => "" };
     const options = { has: async (option: string) => has.includes(option), ran() {} };
     const limits = { wallMs: 1, outputBytes: 1, turns: undefined, budgetUsd: undefined };
     const request: RunRequest = {
@@ -35,7 +36,7 @@ describe("the start of Claude Code", () => {
       ...{ workingFolder: undefined, permissionMode: "default", limits, ...changes },
     };
     const folder = { path, work: join(path, "work"), home: join(path, "home"), tmp: join(path, "tmp") };
-    const { args, env } = await preparation({ profile, options, log }, request)(folder, false);
+    const { args, env } = await preparation({ profile, options, login, log }, request)(folder, false);
     const file = (option: string) => args.find((word) => word.startsWith(`${option}=`))?.slice(option.length + 1) ?? "";
     return { args, env, file, said: lines.join("") };
   };

@@ -12,7 +12,8 @@ import { NOTHING_BROUGHT, readBrought } from "./brought.js";
 import type { CliOptions } from "./cli-options.js";
 import { commandLine, type FixedAtStart, userTurn } from "./command-line.js";
 import { placeConversation } from "./conversation.js";
-import { access, type ClaudeCodeProfile, environment, sharedConfigFolder } from "./environment.js";
+import { access, type ClaudeCodeProfile, environment, STAND_IN, sharedConfigFolder } from "./environment.js";
+import type { Login } from "./login.js";
 import { ownModel } from "./own-model.js";
 import { brokered } from "./provider.js";
 
@@ -22,6 +23,7 @@ export interface PreparationDeps {
   readonly profile: ClaudeCodeProfile;
   /** Options of the installed CLI. */
   readonly options: CliOptions;
+  readonly login: Pick<Login, "token" | "standIn">;
   readonly log: EngineContext["log"];
 }
 
@@ -68,9 +70,9 @@ function prepareStart(
   start: Start,
   withFiles: Pick<RunRequest, "prompt" | "files"> | undefined,
 ): Prepare {
-  const { profile, options } = deps;
+  const { profile, options, login } = deps;
   return async (folder, brokers) => {
-    const broker = brokers ? brokered(profile) : undefined;
+    const broker = brokers ? brokered(profile, login) : undefined;
     const write = async (name: string, text: string): Promise<string | undefined> => {
       if (text === "") return undefined;
       await createBelow(folder.path, name, text);
@@ -85,6 +87,7 @@ function prepareStart(
     const model = from && start.model === "" ? await ownModel(profile, projectSettings ? brought.settings : []) : "";
     const { folder: files, notice } = await writeFiles(folder, withFiles?.files ?? []);
     const { instructions, denied } = projectSettings ? NOTHING_BROUGHT : brought;
+    if (broker?.interactive) await write(STAND_IN, await login.standIn(broker.interactive));
     const places = {
       systemPrompt: await write("system-prompt.txt", [start.systemPrompt, instructions].filter(Boolean).join("\n\n")),
       files,

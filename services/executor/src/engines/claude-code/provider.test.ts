@@ -6,7 +6,8 @@ describe("the login of the CLI at the broker", () => {
     const none = { home: undefined, apiKey: undefined, baseUrl: undefined, maxRetries: 0 };
     const declared = { ANTHROPIC_AUTH_TOKEN: "first", ANTHROPIC_BASE_URL: "https://one.test" };
     let now: Readonly<Record<string, string>> = declared;
-    const [login] = brokered({ ...none, declared, declaredNow: async () => now })?.provider.login ?? [];
+    const [login] =
+      brokered({ ...none, declared, declaredNow: async () => now }, { token: async () => "" })?.provider.login ?? [];
     const after = async (next: Readonly<Record<string, string>>) => {
       now = next;
       return await login?.secret();

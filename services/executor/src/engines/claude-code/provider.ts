@@ -1,5 +1,6 @@
 import type { Provider } from "@ccsp/engine-kit";
-import { type ClaudeCodeProfile, PROVIDER } from "./environment.js";
+import { type ClaudeCodeProfile, credentialsFile, PROVIDER } from "./environment.js";
+import type { Login } from "./login.js";
 
 /** The forms of a key and of a long-lived token: the CLI sends other headers with the one than with the other. */
 const PLACEHOLDERS = {
@@ -32,12 +33,15 @@ export interface Brokered {
   readonly provider: Provider;
   /** In place of the variables of the login. */
   readonly placeholders: Readonly<Record<string, string>>;
+  /** The token that a run gets in place of that of an interactive login. Undefined: the login is in variables. */
+  readonly interactive: string | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Undefined: the login has to be in the run, or there is none. */
-export function brokered({ apiKey, baseUrl, declared, declaredNow }: ClaudeCodeProfile): Brokered | undefined {
+/** Undefined: the login has to be in the run, or there is none. `held`: the interactive login, if there is one. */
+export function brokered(profile: ClaudeCodeProfile, held: Pick<Login, "token">): Brokered | undefined {
+  const { apiKey, baseUrl, declared, declaredNow } = profile;
   const own = { ...(apiKey && { ANTHROPIC_API_KEY: apiKey }), ...(baseUrl && { ANTHROPIC_BASE_URL: baseUrl }) };
   const given: Environment = { ...declared, ...own };
   const { ANTHROPIC_BASE_URL: url = PROVIDER } = given;
@@ -46,10 +50,16 @@ export function brokered({ apiKey, baseUrl, declared, declaredNow }: ClaudeCodeP
     const secret = given[name];
     return secret ? [{ name, secret, placeholder }] : [];
   });
+  const provider = { name: "anthropic", url, messages: MESSAGES, counts: true, others: OTHERS };
+  if (credentialsFile(profile) !== undefined) {
+    const placeholder = PLACEHOLDERS.CLAUDE_CODE_OAUTH_TOKEN;
+    const token = [{ placeholder, secret: () => held.token() }];
+    return { provider: { ...provider, login: token }, placeholders: {}, interactive: placeholder };
+  }
   if (login.length === 0) return undefined;
   return {
     provider: {
-      ...{ name: "anthropic", url, messages: MESSAGES, counts: true, others: OTHERS },
+      ...provider,
       login: login.map(({ name, secret, placeholder }) => ({
         placeholder,
         secret: async () => {
@@ -60,5 +70,6 @@ export function brokered({ apiKey, baseUrl, declared, declaredNow }: ClaudeCodeP
       })),
     },
     placeholders: Object.fromEntries(login.map(({ name, placeholder }) => [name, placeholder])),
+    interactive: undefined,
   };
 }
