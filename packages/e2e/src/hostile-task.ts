@@ -92,6 +92,12 @@ const asks = ({ url, port }: World["simulator"], path: string, header: string) =
   printf 'POST ${url}${path} HTTP/1.1\\r\\nhost: 127.0.0.1:${port}\\r\\n${header}content-length: 2\\r\\n\\r\\n{}' >&3 &&
   read -r answer <&3 && [[ $answer == HTTP* && $answer != *403* ]]`;
 
+/** What a task of the Claude Code CLI may ask, also in its sandbox. */
+export const message = ({ simulator }: Pick<World, "simulator">): Attempt => ({
+  what: "ask the provider for a message",
+  script: asks(simulator, "/v1/messages", OWN_KEY),
+});
+
 /** A task that can do this can make certificates that the queue believes. */
 function trusted({ certificates }: World): Attempt {
   const file = join(certificates, "queue", "ca.crt");
@@ -156,7 +162,6 @@ export function keptConversations(world: World): readonly string[] {
 /** What a run in a sandbox can do, in the same ways as the attempts. */
 export const allowed = ({ simulator }: Pick<World, "simulator">): readonly Attempt[] => [
   { what: "reach the provider through the run's proxy", script: throughProxy(`127.0.0.1:${simulator.port}`) },
-  { what: "ask the provider for a message", script: asks(simulator, "/v1/messages", OWN_KEY) },
   ...["$PWD", "$HOME", "$TMPDIR", "/tmp"].map((folder) => ({
     what: `write 8 MB into ${folder}`,
     script: `dd if=/dev/zero of=${folder}/some bs=1M count=8 && rm ${folder}/some`,

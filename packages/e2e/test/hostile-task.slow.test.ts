@@ -15,6 +15,7 @@ import {
   FOLDER_BYTES,
   keptConversations,
   kernelAttempts,
+  message,
   metadataAttempts,
   plants,
   scriptOf,
@@ -121,7 +122,7 @@ describe("a hostile task", function () {
       throw error;
     });
     const all = [...attempts(world, await placeSecrets(world)), ...metadataAttempts, ...kernelAttempts()];
-    const needs = allowed(world);
+    const needs = [...allowed(world), message(world)];
     const both = await tryAll(world, [...all, ...needs]);
     const succeeded = both.slice(0, all.length);
     print("in a sandbox", all, succeeded);
