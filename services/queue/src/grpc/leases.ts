@@ -59,6 +59,7 @@ export function leaseHandlers({
           waiting: BigInt(waiting),
           oldestAge: toDuration(oldestAgeMs),
         })),
+        runHolds: [],
       };
     },
 

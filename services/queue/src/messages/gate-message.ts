@@ -92,6 +92,7 @@ export function toGateMessage(scope: Scope, gate: Gate, nowMs: number): GateMess
       action: ACTIONS[action],
       limit,
       endTime: new Date(until),
+      holdsRuns: false,
     })),
   };
 }

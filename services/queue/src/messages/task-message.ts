@@ -145,6 +145,7 @@ export function toTaskMessage({
     traceId: traceIdOf(task.trace ?? ""),
     readyTime: task.state === "PARKED" || task.state === "SCHEDULED" ? dateOf(task.ready) : undefined,
     promptSnippet: promptSnippet(promptStart),
+    usageSoFar: undefined,
   };
 }
 
