@@ -133,9 +133,9 @@ export enum ErrorCategory {
    */
   CONTEXT_OVERFLOW = 8,
   /**
-   * BUDGET_EXCEEDED - The run has spent `limits.budget_usd`.
+   * BUDGET_EXCEEDED - The run has spent `limits.budget_usd`, or a budget that holds it is used up. The message names that budget.
    * Tried again: no.
-   * Do: allow more.
+   * Do: allow more, or wait for the next period of the budget.
    */
   BUDGET_EXCEEDED = 9,
   /**
