@@ -180,7 +180,10 @@ export interface Event {
     /** `adaptation.decided` */
     { $case: "adaptationDecided"; value: AdaptationDecided }
     | //
-    /** `usage.windows`. A provider has said, while runs work, what is used of a login's usage windows. */
+    /**
+     * `usage.windows`. A provider has said, while runs work, what is used of a login's usage windows. The monitor reads
+     * it; no release writes it yet.
+     */
     { $case: "usageWindows"; value: LoginWindows }
     | undefined;
 }

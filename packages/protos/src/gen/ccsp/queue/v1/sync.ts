@@ -53,7 +53,7 @@ export interface SyncRequest {
     | undefined;
   /**
    * What providers have said of the usage windows of the executor's logins, as their answers came. Only what is new
-   * since the last Sync that was answered. The queue takes the first 8 windows of each login that are valid.
+   * since the last Sync that was answered. No release sends or reads it yet: the number is kept for it.
    */
   windows: LoginWindows[];
 }
