@@ -222,7 +222,7 @@ describe("a hold of a budget in a fleet without a monitor", function () {
     const scope = { scope: { $case: "all" as const, value: true } };
     const untilLater = (ms: number) => {
       const endTime = new Date(Date.now() + ms);
-      return { budget: "all", scope, action: BudgetAction.PARK, limit: "1 request an hour", endTime };
+      return { budget: "all", scope, action: BudgetAction.PARK, limit: "1 request an hour", endTime, holdsRuns: false };
     };
     await assert.rejects(gateway.setBudgetHolds({ holds: [untilLater(60_000)] }), /only these may: monitor/);
     // She is connected before the hold begins.

@@ -264,7 +264,7 @@ const QUEUE_ROOMS: Readonly<Record<string, readonly string[]>> = {
   explain: ["gates", "order", "task"],
   intake: ["emergency", "fields", "gates", "task"],
   lifecycle: ["emergency", "fields", "gates", "intake", "order", "task"],
-  leases: ["emergency", "executors", "lifecycle", "order", "task", "wakes"],
+  leases: ["emergency", "executors", "gates", "lifecycle", "order", "task", "wakes"],
   due: ["emergency", "gates", "lifecycle", "status", "task"],
   search: ["fields", "lifecycle", "task"],
   "store.ts": ROOMS_WITH_PORTS,

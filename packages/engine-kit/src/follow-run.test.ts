@@ -9,6 +9,7 @@ import type { EngineContext } from "./plugin.js";
 import type { BrokeredUse, RunExit } from "./run-handle.js";
 import type { SupervisedRun } from "./supervisor.js";
 import { emptyTranscript, type RunReader } from "./transcript.js";
+import type { Usage } from "./usage.js";
 import { wrapRun } from "./wrap-run.js";
 
 const request: RunRequest = {
@@ -71,6 +72,7 @@ function setUp(
     exited: Promise.resolve({ code: 0, signal: null, stderr: "", overrun: undefined, runMs: 5, ...exit }),
     resources: { cpuMs: 1, peakMemoryBytes: 2 },
     processes: 1,
+    broker: exit.brokered && { use: exit.brokered, hold: () => {} },
     progress: () => void seen.progress++,
     stop: async () => void seen.stopped++,
     kill: async () => void seen.stopped++,
@@ -137,7 +139,7 @@ describe("following a run", () => {
   it("has the broker's count where the engine told no end, and says by how many tokens a result differs from it", async () => {
     const told = { inputTokens: 5, outputTokens: 4, cacheReadTokens: 3, cacheCreationTokens: 2 };
     const usage = { ...told, inputTokens: 9, cacheReadTokens: 1 };
-    const brokered = { usage, costUsd: 0.5, model: "m", overBudget: false, retryAtMs: undefined };
+    const brokered = { usage, costUsd: 0.5, model: "m", overBudget: undefined, retryAtMs: undefined };
     const telling: SetUpReader = () => {
       const { transcript, read } = createReader();
       return { transcript: Object.assign(transcript, { usage: told }), read };
@@ -153,7 +155,10 @@ describe("following a run", () => {
     const less = await ended("say x\n", { brokered: { ...brokered, usage: { ...usage, inputTokens: 1 } } });
     assert.partialDeepStrictEqual(less, { usage: told, costUsd: undefined });
     // The tree may pass another limit after the refusal.
-    const refused = await ended("error x\n", { overrun: "memory", brokered: { ...brokered, overBudget: true } });
+    const refused = await ended("error x\n", {
+      overrun: "memory",
+      brokered: { ...brokered, overBudget: "budget team is used up" },
+    });
     assert.partialDeepStrictEqual(refused, { usage, costUsd: 0.5, failure: { category: "BUDGET_EXCEEDED" } });
     const counted = async (use: BrokeredUse | undefined) => {
       const outcome = await ended("done x\n", { brokered: use });
@@ -165,8 +170,27 @@ describe("following a run", () => {
       assert.equal(await counted(use), undefined);
   });
 
+  it("has what the broker has counted in its usage events, when that is more, and always its cost", async () => {
+    const told = { inputTokens: 5, outputTokens: 4, cacheReadTokens: 3, cacheCreationTokens: 2 };
+    const soFar = async (usage: Usage | undefined, more: Partial<Usage> | undefined) => {
+      const telling: SetUpReader = () => ({
+        ...createReader(),
+        read: () => [{ type: "usage", turns: 1, usage, costUsd: undefined, model: "m" }],
+      });
+      const counted = more && { ...told, ...more };
+      const brokered = { model: "", overBudget: undefined, retryAtMs: undefined, usage: counted, costUsd: 0.5 };
+      const { followed } = setUp(["x\n"], { brokered }, telling);
+      for await (const event of followed.events) if (event.type === "usage") return [event.usage, event.costUsd];
+      return assert.fail("no usage");
+    };
+    assert.deepEqual(await soFar(told, { inputTokens: 9 }), [{ ...told, inputTokens: 9 }, 0.5]);
+    assert.deepEqual(await soFar(told, { inputTokens: 1 }), [told, 0.5], "the newest message is not counted yet");
+    assert.deepEqual(await soFar(undefined, {}), [told, 0.5]);
+    assert.deepEqual(await soFar(told, undefined), [told, 0.5]);
+  });
+
   it("waits as long as the provider told the broker, where the engine does not say", async () => {
-    const none = { usage: undefined, costUsd: undefined, model: "", overBudget: false };
+    const none = { usage: undefined, costUsd: undefined, model: "", overBudget: undefined };
     const brokered = { ...none, retryAtMs: Date.now() + 60_000 };
     const limited: SetUpReader = () => {
       const { transcript, read } = createReader();

@@ -1,16 +1,16 @@
 import type { Rule } from "./classify.js";
-import type { EngineEvent, EngineRun, RunOutcome, RunRequest } from "./engine.js";
+import type { EngineEvent, EngineRun, RunOutcome, RunRequest, UsageSoFar } from "./engine.js";
 import { type RunFailure, runFailure } from "./failure.js";
 import { createLineSplitter, type LineSplitter, LineTooLong } from "./line-splitter.js";
 import { outcomeOf, usedBy } from "./outcome.js";
 import type { EngineContext } from "./plugin.js";
 import { redact } from "./redact.js";
-import type { RunExit } from "./run-handle.js";
+import type { BrokeredUse, RunExit } from "./run-handle.js";
 import { createSentText } from "./sent-text.js";
 import type { SupervisedRun } from "./supervisor.js";
 import { createWholeText, wellFormed } from "./text.js";
 import type { RunReader, Transcript } from "./transcript.js";
-import { distance } from "./usage.js";
+import { distance, sum } from "./usage.js";
 import { createSpentSoFar } from "./usage-so-far.js";
 import { runBy } from "./wrap-run.js";
 
@@ -133,7 +133,7 @@ class Follower<W extends string> {
       if (event.type === "text" || event.type === "tool") this.#run.progress();
       this.#printed += Buffer.byteLength(wordsOf(event));
       this.#sent.add(event);
-      yield this.#spent.add(event);
+      yield this.#spent.add(event.type === "usage" ? { ...event, ...soFar(event, this.#run.broker?.use) } : event);
     }
     if (this.#printed > this.#outputBytes) this.#outputLimit ??= tooMuch(this.#outputBytes);
   }
@@ -213,6 +213,13 @@ const uncut: LineSplitter = {
 
 const tooMuch = (bytes: number): RunFailure =>
   runFailure("OUTPUT_LIMIT", `the engine printed more than ${bytes} bytes`);
+
+/** The broker knows the cost, and also what the run's tools have asked. It may still count the newest message. */
+function soFar(told: UsageSoFar, use: BrokeredUse | undefined): Pick<UsageSoFar, "usage" | "costUsd"> {
+  const { usage, costUsd } = told;
+  const more = use?.usage !== undefined && (usage === undefined || sum(use.usage) >= sum(usage));
+  return more ? { usage: use.usage, costUsd: costUsd ?? use.costUsd } : { usage, costUsd: costUsd ?? use?.costUsd };
+}
 
 /** Only of a result: an engine that failed has seldom told everything. */
 function miscounted(ended: RunOutcome, { brokered }: RunExit): number | undefined {

@@ -64,7 +64,16 @@ export {
   type ReadOptions,
   type RefusedFor,
 } from "./run-files.js";
-export type { BrokeredUse, ExitCause, Overrun, RunExit, RunFacts, RunHandle, RunResources } from "./run-handle.js";
+export type {
+  BrokeredUse,
+  ExitCause,
+  Overrun,
+  RunBrokerHandle,
+  RunExit,
+  RunFacts,
+  RunHandle,
+  RunResources,
+} from "./run-handle.js";
 export { hostOf, readEnvironmentFile, STANDARD_PATH, searchPath } from "./settings.js";
 export { askOptions, askVersion, runOptions } from "./start.js";
 export type { Prepared, RunAccess, RunFolder, RunOptions, SupervisedRun, Supervisor } from "./supervisor.js";

@@ -34,7 +34,7 @@ function endOf<W extends string>(end: EndOfRun<W>): RunOutcome {
   if (outputLimit) return failed(outputLimit);
   if (ending === undefined && exit.overrun) return failed(OVERRUN[exit.overrun]);
   // The engine calls it a refusal of the provider.
-  if (exit.brokered?.overBudget && !ending?.ok) return failed(OVER_BUDGET);
+  if (exit.brokered?.overBudget && !ending?.ok) return failed(overBudget(exit.brokered.overBudget));
   if (ending === undefined || !ending.ok) return failed(failureOf(end));
   if (ending.text === "" && !transcript.worked) return failed(NOTHING);
   return {
@@ -107,9 +107,7 @@ const OVERRUN: Readonly<Record<Overrun, RunFailure>> = {
   }),
 };
 
-const OVER_BUDGET = runFailure(
-  "BUDGET_EXCEEDED",
-  "the run has used its budget: its next request to the model was refused",
-);
+const overBudget = (why: string): RunFailure =>
+  runFailure("BUDGET_EXCEEDED", `${why}: the run's next request to the model was refused`);
 
 const NOTHING = runFailure("NO_WORK_DONE", "the engine reports success but gave no answer");

@@ -8,10 +8,23 @@ export interface RunHandle {
   readonly resources: RunResources;
   /** The number of its processes at the last check. */
   readonly processes: number;
+  /** The executor's broker, for this run. Undefined: the login is in the run. */
+  readonly broker?: RunBrokerHandle | undefined;
   /** Ends every process of the run: asks, waits, kills. Resolves when none is left. Idempotent. */
   stop(): Promise<void>;
   /** Kills at once, also while a `stop` waits. Idempotent. */
   kill(): Promise<void>;
+}
+
+/** Access to the messages of a run to its model, while it works. */
+export interface RunBrokerHandle {
+  /** What its messages have used so far. */
+  readonly use: BrokeredUse;
+  /**
+   * From now on, no message of it begins, until it is let go with undefined. `why`: in words for people. Of a run that a
+   * refused message has ended, the outcome says it.
+   */
+  hold(why: string | undefined): void;
 }
 
 /** What all processes of a run used together. Undefined numbers are unknown. */
@@ -45,8 +58,8 @@ export interface BrokeredUse {
   readonly costUsd: number | undefined;
   /** The first that an answer named. Empty: none did. */
   readonly model: string;
-  /** A message was refused because the run had used its budget. */
-  readonly overBudget: boolean;
+  /** A message was refused because of a budget: which one is used up, in words for people. Undefined: none was. */
+  readonly overBudget: string | undefined;
   /** When the next message is allowed, in ms since the epoch. Undefined: the last answer was no 429, or did not say. */
   readonly retryAtMs: number | undefined;
 }

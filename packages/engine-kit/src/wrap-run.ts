@@ -18,6 +18,7 @@ export const runBy = (handle: RunHandle, parts: RunParts): EngineRun => ({
   get processes() {
     return handle.processes;
   },
+  broker: handle.broker,
   stop: () => handle.stop(),
   kill: () => handle.kill(),
   ...parts,

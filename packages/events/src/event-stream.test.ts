@@ -176,6 +176,10 @@ const samples: EventData[] = [
       dryRun: true,
     },
   },
+  {
+    $case: "usageWindows",
+    value: { engine: "claude", account: "team", windows: [window] },
+  },
 ];
 
 /** What release 0.3.0 stored of the samples of these kinds. */

@@ -24,6 +24,7 @@ export const EVENT_TYPES: Readonly<Record<EventData["$case"], string>> = {
   sessionRecovered: "session.recovered",
   systemHealth: "system.health",
   adaptationDecided: "adaptation.decided",
+  usageWindows: "usage.windows",
 };
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of the table above

@@ -96,6 +96,19 @@ describe("the broker", () => {
     assert.deepEqual(seen, []);
   });
 
+  it("does not wait at the end of a run for a login that does not come", async () => {
+    const asked = Promise.withResolvers<void>();
+    held.key = async () => {
+      asked.resolve();
+      return await new Promise<string>(() => {});
+    };
+    const run = await open(urls.https);
+    const answer = assert.rejects(ask(run), /ECONNRESET|socket hang up/);
+    await asked.promise;
+    await run.brokered.close();
+    await answer;
+  });
+
   it("asks for the login at each request, and breaks off a request for which there is none", async () => {
     const run = await open();
     for (const secret of ["sk-first", "sk-second", "sk-second"]) {
@@ -324,14 +337,31 @@ describe("the broker", () => {
       const { status, headers, body } = await ask(run);
       assert.deepEqual([status, headers["x-should-retry"]], [402, "false"]);
       assert.deepEqual(errorOf(body), {
-        ...{ type: "error", error: { type: "billing_error", message: "CCSP: this run has used its budget" } },
+        ...{ type: "error", error: { type: "billing_error", message: "CCSP: the run has used its budget" } },
       });
       assert.equal(seen.length, 2);
       assert.equal((await ask(run, { path: COUNT })).status, 200);
       const usage = { ...USED, inputTokens: 2000, outputTokens: 2000 };
       const used = { usage, costUsd: 0.036, model: "claude-sonnet-4-5", retryAtMs: undefined };
-      assert.deepEqual(await run.brokered.close(), { ...used, overBudget: true });
+      assert.deepEqual(await run.brokered.close(), { ...used, overBudget: "the run has used its budget" });
       assert.equal((await ask(await open(urls.https, {}, 0.02))).status, 200);
+    });
+
+    it("refuses the next message while a shared budget holds the run, names it, and refuses all after that", async () => {
+      answerAs("claude-sonnet-4-5");
+      const run = await open(urls.https, {});
+      assert.equal((await ask(run)).status, 200);
+      await eventually(() => assert.equal(run.brokered.use.costUsd, 0.018));
+      run.brokered.hold("budget b is used up");
+      run.brokered.hold(undefined);
+      assert.equal((await ask(run)).status, 200);
+      run.brokered.hold("budget b is used up");
+      const { status, body } = await ask(run);
+      assert.equal(status, 402);
+      assert.match(body.toString(), /CCSP: budget b is used up/);
+      run.brokered.hold(undefined);
+      assert.equal((await ask(run)).status, 402);
+      assert.partialDeepStrictEqual(await run.brokered.close(), { costUsd: 0.036, overBudget: "budget b is used up" });
     });
 
     it("counts the text of an answer that the run breaks off", async () => {
@@ -398,7 +428,7 @@ describe("the broker", () => {
       const run = await open(urls.https, {}, 0.000_001);
       for (let n = 0; n < 3; n++) assert.equal((await ask(run)).status, 200);
       const used = { usage: { ...USED, inputTokens: 3000, outputTokens: 3000 }, costUsd: undefined };
-      assert.partialDeepStrictEqual(await run.brokered.close(), { ...used, overBudget: false });
+      assert.partialDeepStrictEqual(await run.brokered.close(), { ...used, overBudget: undefined });
     });
   });
 

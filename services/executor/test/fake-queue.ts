@@ -100,6 +100,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
             leaseLength: { seconds: BigInt(fake.leaseSeconds), nanos: 0 },
             time: undefined,
             backlog: [],
+            runHolds: [],
           };
         }
         await new Promise<void>((resolve) => {

@@ -3,6 +3,9 @@ import { Refusal } from "@ccsp/errors";
 import { decodeEvent, eventsKey } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import type { SetBudgetHoldsRequest } from "@ccsp/protos/ccsp/queue/v1/gate.js";
+import type { ListRequest } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
+import { ListResponse } from "@ccsp/protos/ccsp/queue/v1/task_reads.js";
+import { Task, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import {
   Budget,
   BudgetAction,
@@ -23,6 +26,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 const STOP = new AbortController().signal;
 const PARTITIONS = 3;
 type Asked = NonNullable<Parameters<typeof Budget.fromPartial>[0]>;
+type RunningTask = NonNullable<Parameters<typeof Task.fromPartial>[0]>;
 
 describe("budgets", () => {
   let server: RedisServer;
@@ -42,7 +46,26 @@ describe("budgets", () => {
     const clock = { ms: Date.parse(at) };
     const now = () => new Date(clock.ms);
     const calls: (Pick<SetBudgetHoldsRequest, "holds"> & Partial<SetBudgetHoldsRequest>)[] = [];
-    const queue = { fails: false };
+    const queue = {
+      fails: false,
+      listFails: false,
+      running: [] as RunningTask[],
+      asked: 0,
+      meanwhile: undefined as (() => Promise<void>) | undefined,
+    };
+    /** Pages as the queue makes them: a page may have fewer tasks than were asked for. */
+    const list = async ({ states = [], pageSize = 0, pageToken = "" }: Partial<ListRequest>) => {
+      queue.asked += 1;
+      if (queue.listFails) throw new Error("the queue cannot list");
+      assert.deepEqual(states, [TaskState.RUNNING]);
+      assert.ok(pageSize >= 1 && pageSize <= 500, `${pageSize}`);
+      const from = Number(pageToken);
+      const size = Math.min(pageSize, 300);
+      const nextPageToken = from + size < queue.running.length ? String(from + size) : "";
+      const answer = ListResponse.fromPartial({ tasks: queue.running.slice(from, from + size), nextPageToken });
+      await queue.meanwhile?.();
+      return answer;
+    };
     const setBudgetHolds = async (request: Partial<SetBudgetHoldsRequest>) => {
       if (queue.fails) throw new Error("the queue is away");
       const { holds = [], laterHolds = [] } = request;
@@ -58,7 +81,7 @@ describe("budgets", () => {
         redis: redis.client,
         log,
         usage,
-        queue: { setBudgetHolds },
+        queue: { setBudgetHolds, list },
         allowedLabels: labels,
         now,
         // Tests need not wait for a look at the budgets, because each is a new one.
@@ -102,16 +125,16 @@ describe("budgets", () => {
       });
       return (await monitor.handlers.putBudget({ budget, who: "ada" }, context)).standing;
     };
-    const list = async (agentId = ""): Promise<readonly BudgetStanding[]> =>
+    const listed = async (agentId = ""): Promise<readonly BudgetStanding[]> =>
       (await monitor.handlers.listBudgets({ agentId }, context)).budgets ?? [];
     const remove = (name: string) => monitor.handlers.deleteBudget({ name }, context);
-    const used = async () => Object.fromEntries((await list()).map(({ budget, used }) => [budget?.name, used]));
+    const used = async () => Object.fromEntries((await listed()).map(({ budget, used }) => [budget?.name, used]));
     const record = async (count: number, more: Parameters<typeof run>[0] = {}) => {
       for (let i = 0; i < count; i++) await monitor.usage.record(run(more));
       // What a new budget reads from usage may be a second old.
       clock.ms += 1_000;
     };
-    return { clock, now, queue, calls, monitor, replica, run, put, list, remove, used, record };
+    return { clock, now, queue, calls, monitor, replica, run, put, list: listed, remove, used, record };
   }
   const thresholds = async () => {
     const entries = await redis.client.xrange(eventsKey(0), "-", "+");
@@ -303,7 +326,7 @@ describe("budgets", () => {
     await record(2);
     await monitor.turn();
     const endTime = new Date("2026-03-11T00:00:00Z");
-    const own = { budget: "b", action: BudgetAction.REFUSE, limit: "2 requests a day", endTime };
+    const own = { budget: "b", action: BudgetAction.REFUSE, limit: "2 requests a day", endTime, holdsRuns: false };
     const ofAll = { ...own, budget: "all", action: BudgetAction.PARK, scope: { scope: { $case: "all", value: true } } };
     const ofAlice = { ...own, scope: { scope: { $case: "agentId", value: "alice" } } };
     assert.deepEqual(calls.splice(0), [{ holds: [ofAll, ofAlice] }]);
@@ -454,5 +477,181 @@ describe("budgets", () => {
       (error) => error instanceof Refusal && /1000/.test(error.message),
     );
     await put({ name: "first", limit: 5 });
+  });
+
+  describe("with runs under way", () => {
+    const dollars = { unit: BudgetUnit.USD, limit: 1 } as const;
+    const task = ({ costUsd = 0, ...more }: RunningTask & { costUsd?: number } = {}): RunningTask => ({
+      agentId: "alice",
+      state: TaskState.RUNNING,
+      usageSoFar: { costUsd, usage: { inputTokens: 100n, outputTokens: 20n, cacheReadTokens: 3n } },
+      ...more,
+    });
+    const heldOf = ({ calls }: Pick<ReturnType<typeof world>, "calls">) =>
+      [...(calls.at(-1)?.holds ?? []), ...(calls.at(-1)?.laterHolds ?? [])].map(({ budget }) => budget);
+
+    it("are used up before the runs end, hold them, and tell each share once", async () => {
+      const { clock, put, monitor, calls, queue, record, list } = world();
+      await put({ ...dollars, warnShares: [0.5] });
+      await record(1);
+      queue.running = [task({ costUsd: 0.5 }), task({ costUsd: 0.2 })];
+      await monitor.turn();
+      assert.deepEqual(heldOf({ calls }), []);
+      clock.ms += 1_000;
+      queue.running = [task({ costUsd: 0.5 }), task({ costUsd: 0.3 })];
+      await monitor.turn();
+      assert.deepEqual(
+        calls.at(-1)?.holds.map(({ budget, action, holdsRuns }) => [budget, action, holdsRuns]),
+        [["b", BudgetAction.REFUSE, true]],
+      );
+      const [shown] = await list();
+      assert.deepEqual(
+        [shown?.used, shown?.actionInForce, shown?.runs, shown?.unknownRuns],
+        [1.05, BudgetAction.REFUSE, 1n, 0n],
+      );
+      // A run has ended, and its event is not counted yet. Then it is.
+      queue.running = [task({ costUsd: 0.5 })];
+      clock.ms += 1_000;
+      await monitor.turn();
+      assert.deepEqual(heldOf({ calls }), [], "the dip that is accepted");
+      await record(1, { costMicroUsd: 300_000 });
+      await monitor.turn();
+      assert.deepEqual(heldOf({ calls }), ["b"]);
+      assert.deepEqual(
+        (await thresholds()).map(({ threshold }) => threshold),
+        [0.5, 1],
+      );
+    });
+
+    it("count those of their holder and no others, as they count ended runs", async () => {
+      const { clock, put, used, queue } = world();
+      const holders = {
+        everybody: { $case: "everybody", value: true },
+        agent: { $case: "agentId", value: "alice" },
+        label: { $case: "label", value: "team=blue" },
+        model: { $case: "model", value: "m" },
+        engine: { $case: "engine", value: "e" },
+        account: { $case: "account", value: { engine: "e", account: "team" } },
+      } as const;
+      for (const [name, holder] of Object.entries(holders))
+        for (const unit of [BudgetUnit.USD, BudgetUnit.TOKENS, BudgetUnit.REQUESTS])
+          await put({ ...{ name: `${name}.${unit}`, holder: { holder }, unit }, action: BudgetAction.PARK });
+      const soFar = (costUsd: number, model: string) => ({ costUsd, model, usage: { inputTokens: 10n } });
+      queue.running = [
+        task({ usageSoFar: soFar(1, "m"), spec: { engine: "f", model: "alias", labels: { team: "red" } } }),
+        task({ agentId: "bob", usageSoFar: soFar(2, ""), spec: { engine: "f", model: "m" } }),
+        task({ agentId: "bob", usageSoFar: soFar(4, "n"), spec: { engine: "e", model: "m" } }),
+        task({ agentId: "bob", usageSoFar: soFar(8, ""), spec: { engine: "f", labels: { x: "", team: "blue" } } }),
+        task({ usageSoFar: undefined, spec: { engine: "e", labels: { team: "blue" } } }),
+      ];
+      clock.ms += 1_000;
+      // The account of a run is known at its end.
+      const [usd, runs] = [{ account: 0, agent: 1, engine: 4, everybody: 15, label: 8, model: 3 }, [0, 1, 1, 4, 1, 2]];
+      const expected = Object.entries(usd).flatMap(([name, value], i) => [
+        [`${name}.${BudgetUnit.USD}`, value],
+        [`${name}.${BudgetUnit.TOKENS}`, (runs[i] ?? 0) * 10],
+        [`${name}.${BudgetUnit.REQUESTS}`, 0],
+      ]);
+      assert.deepEqual(await used(), Object.fromEntries(expected));
+    });
+
+    it("count the tokens of a run whose cost is not known by the price of its model", async () => {
+      const { clock, put, used, queue } = world();
+      await put(dollars);
+      clock.ms += 1_000;
+      const usage = { inputTokens: 1_000n, outputTokens: 2_000n };
+      queue.running = [task({ usageSoFar: { usage, model: "claude-sonnet-4-5" } })];
+      assert.deepEqual(await used(), { b: 0.033 });
+    });
+
+    it("do not count a run twice that ends between two reads, nor in a list of that time", async () => {
+      const { clock, put, monitor, calls, queue, used, record } = world();
+      await put({ ...dollars, limit: 0.4 });
+      // The counters of the budget have begun.
+      clock.ms += 2 * MINUTE_MS;
+      queue.running = [task({ costUsd: 0.25 })];
+      queue.meanwhile = async () => {
+        queue.meanwhile = undefined;
+        await record(1);
+        clock.ms -= 1_000;
+      };
+      await monitor.turn();
+      assert.equal(queue.meanwhile, undefined, "the run has ended while the queue answered");
+      assert.deepEqual(heldOf({ calls }), []);
+      queue.running = [];
+      clock.ms += 900;
+      assert.deepEqual(await used(), { b: 0.25 }, "an answer of the same second");
+      clock.ms += 100;
+      await monitor.turn();
+      assert.deepEqual(heldOf({ calls }), []);
+      assert.deepEqual(await used(), { b: 0.25 });
+      assert.deepEqual(await thresholds(), []);
+    });
+
+    it("count only ended runs while the queue cannot be read, and when it does not say what runs have used", async () => {
+      const { clock, now, put, monitor, calls, queue, used, record } = world();
+      await put(dollars);
+      await record(5);
+      queue.running = [task({ costUsd: 5 })];
+      queue.listFails = true;
+      await monitor.turn();
+      assert.deepEqual(heldOf({ calls }), ["b"], "what ended is enough");
+      assert.deepEqual(await used(), { b: 1.25 });
+      assert.equal((await monitor.signals.read(now()))[0]?.value, 1.25);
+      queue.listFails = false;
+      clock.ms += 1_000;
+      assert.deepEqual(await used(), { b: 6.25 });
+      queue.running = [task({ usageSoFar: undefined })];
+      clock.ms += 1_000;
+      assert.deepEqual(await used(), { b: 1.25 });
+    });
+
+    it("in requests do not count them and hold none, and the queue is not asked for them", async () => {
+      const { put, monitor, calls, queue, used, now, record } = world();
+      await put({ limit: 1 });
+      await put({
+        ...dollars,
+        name: "a",
+        holder: { holder: { $case: "account", value: { engine: "e", account: "t" } } },
+      });
+      queue.running = [task({ costUsd: 5 })];
+      await monitor.turn();
+      assert.deepEqual(heldOf({ calls }), []);
+      await record(1);
+      await monitor.turn();
+      await monitor.signals.read(now());
+      assert.deepEqual(await used(), { a: 0, b: 1 });
+      assert.deepEqual(
+        calls.at(-1)?.holds.map(({ budget, holdsRuns }) => [budget, holdsRuns]),
+        [["b", false]],
+      );
+      assert.equal(queue.asked, 0);
+    });
+
+    it("ask the queue once for all who look in the same second, and anew before the queue is told", async () => {
+      const { clock, now, put, monitor, calls, queue, used } = world();
+      await put(dollars);
+      clock.ms += 1_000;
+      queue.asked = 0;
+      await monitor.turn();
+      await Promise.all([used(), monitor.signals.read(now()), used()]);
+      assert.equal(queue.asked, 1);
+      queue.running = [task({ costUsd: 1 })];
+      clock.ms += 500;
+      assert.deepEqual(await used(), { b: 0 });
+      await monitor.turn();
+      assert.deepEqual(heldOf({ calls }), ["b"]);
+    });
+
+    it("read all pages, up to 5,000 tasks", async () => {
+      const { clock, put, queue, used } = world();
+      await put({ ...dollars, limit: 1e6 });
+      clock.ms += 1_000;
+      queue.running = Array.from({ length: 1_000 }, () => task({ costUsd: 1 }));
+      assert.deepEqual(await used(), { b: 1_000 });
+      clock.ms += 1_000;
+      queue.running = Array.from({ length: 5_001 }, () => task({ costUsd: 1 }));
+      assert.deepEqual(await used(), { b: 5_000 });
+    });
   });
 });

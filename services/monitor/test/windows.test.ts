@@ -3,7 +3,7 @@ import { decodeEvent, eventsKey } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { TaskCompleted, TaskRetried } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
+import { LoginWindows, WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { pino } from "pino";
@@ -180,6 +180,33 @@ describe("usage windows", () => {
     await say(two, START + 5_000, { share: 0.5, resetMs, state: WindowState.CLOSED });
     nowMs = START + 10_000;
     assert.equal((await only(one)).window.state, "open");
+  });
+
+  it("takes what answers tell while runs work, which the end of a run does not take back, also at another replica", async () => {
+    const [one, two] = [replica(), replica()];
+    const resetMs = START + LENGTH_MS;
+    const answer = async (atMs: number, usedShare: number) => {
+      const window = { name: "five_hour", state: WindowState.OPEN, resetTime: new Date(resetMs), usedShare };
+      const other = { name: "seven_day", state: 99, usedShare };
+      const value = LoginWindows.fromPartial({ engine: "e", account: "team", windows: [window, other] });
+      const said = saidByEvent({
+        ...{ id: "0:1-1", time: new Date(atMs), taskId: "", agentId: "", traceparent: "" },
+        data: { $case: "usageWindows", value },
+      });
+      assert.ok(said);
+      await one.windows.learn(said);
+    };
+    nowMs = START + 10_000;
+    await answer(START + 1_000, 0.6);
+    await say(two, START + 2_000, { share: 0.2, resetMs });
+    assert.deepEqual([(await only(two)).share, (await only(one)).window.resets], [0.6, 0]);
+    await answer(START + 3_000, 0.85);
+    assert.equal((await only(two)).share, 0.85);
+    await Promise.all([one, two].map(({ windows }) => windows.watch(new Date(nowMs))));
+    assert.deepEqual(
+      (await told()).map(({ threshold }) => threshold),
+      [0.8],
+    );
   });
 
   it("estimates the share of a turned window from what filled it before, and says that it is an estimate", async () => {

@@ -29,7 +29,7 @@ if closed and ARGV[4] == 'extend' then
   end
   return cjson.encode(before)
 end
-if closed and before.who == gate.who and before.why == gate.why and before.opens == gate.opens then
+if closed and before.who == gate.who and before.why == gate.why and before.opens == gate.opens and not gate.budgets then
   return cjson.encode(before)
 end
 

@@ -256,7 +256,7 @@ local function enter(move, r, id, settled, result)
   if WAITING[move.to] and not WAITING[r.state] then
     r.returned = now
   end
-  r.state, r.settled = move.to, settled or r.settled
+  r.state, r.settled, r.usageSoFar = move.to, settled or r.settled, nil
   if WAITING[r.state] then
     count_waiting(r, 1)
   end

@@ -8,8 +8,8 @@
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 log channel
 --       3 for each report: task id, fence, number of the report within this fence, 'started' in the first report of the
---         attempt or '', with 'started' the traceparent of the attempt, how many entries, and the entries (TaskEvent),
---         oldest first
+--         attempt or '', with 'started' the traceparent of the attempt, what the attempt has used so far (see
+--         Task.usageSoFar) or '', how many entries, and the entries (TaskEvent), oldest first
 -- RETURN for each report 'ok' | 'lost' | 'ahead', or 'fault ' and what is wrong with the record of its task
 -- NEEDS time_given (shared/clock), HELD (shared/held), add_event, trim_events (shared/events),
 --       is_ahead (outage/ahead)
@@ -22,7 +22,7 @@ local tasks, events = unpack(KEYS)
 local now = time_given(ARGV[1])
 
 local logged = {}
-local function report(log, id, fence, number, started, trace, first, last)
+local function report(log, id, fence, number, started, trace, used, first, last)
   local raw = redis.call('HGET', tasks, id)
   local r = raw and cjson.decode(raw)
   if not (r and HELD[r.state] and r.fence == fence) then
@@ -42,6 +42,9 @@ local function report(log, id, fence, number, started, trace, first, last)
     local data = string.format('{"engine":"%s","attempt":%d,"executorId":"%s"}', r.engine, r.attempt, r.executor)
     add_event(events, 'task.started', now, data, id, r.agent, r.trace)
   end
+  if used ~= '' and r.state == 'RUNNING' then
+    r.usageSoFar = used
+  end
   for entry = first, last do
     redis.call('XADD', log, '0-*', 'time', now, 'attempt', r.attempt or 0, 'event', ARGV[entry])
     r.logged = (r.logged or 0) + #ARGV[entry]
@@ -53,11 +56,11 @@ end
 
 local words, i = {}, 3
 while i <= #ARGV do
-  local id, fence, number, started, trace, count = unpack(ARGV, i, i + 5)
-  local first, last = i + 6, i + 5 + tonumber(count)
+  local id, fence, number, started, trace, used, count = unpack(ARGV, i, i + 6)
+  local first, last = i + 7, i + 6 + tonumber(count)
   -- A record that cannot be read must not stop the other reports.
   local good, word =
-    pcall(report, KEYS[3 + #words], id, tonumber(fence), tonumber(number), started ~= '', trace, first, last)
+    pcall(report, KEYS[3 + #words], id, tonumber(fence), tonumber(number), started ~= '', trace, used, first, last)
   words[#words + 1] = good and word or 'fault ' .. (type(word) == 'table' and word.err or tostring(word))
   i = last + 1
 end

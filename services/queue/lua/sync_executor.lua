@@ -10,6 +10,7 @@
 --       5 running    hash  executor/executor -> leases
 --       6 meta       hash  run: id of the Redis process; hold: until when nothing is granted
 --       7 gates      hash  scope -> gate (JSON)
+--       8 holds      hash  budget/… -> gate of a budget that is used up (JSON)
 -- ARGV  1 executor id
 --       2 now (ms), or '' for the server's clock
 --       3 boot id
@@ -21,8 +22,9 @@
 --       9 host and port at which others reach the executor, or ''
 --       10 for each lease that the executor holds: task id, fence
 -- RETURN {'stale'} | {'ok', {lost id, …}, {cancelled id, fence, reason, …}, {unlisted id, fence, …}, {forgotten id,
---        fence, …}, for how long no lease may be granted (ms), the gate of the emergency stop (JSON) or ''}
--- NEEDS time_given (shared/clock), HELD (shared/held), decode_record (shared/record),
+--        fence, …}, for how long no lease may be granted (ms), the gate of the emergency stop (JSON) or '',
+--        {id that budgets hold, fence, the used up budgets (JSON), …}}
+-- NEEDS time_given (shared/clock), HELD (shared/held), decode_record (shared/record), budgets_of_run (sync/run_holds),
 --       open_batch, push_two (shared/batch), is_ahead (outage/ahead), notice_restart, held_back (outage/notice)
 --
 -- Unlisted leases: an earlier answer granted them, or an earlier boot had them, and the executor does not have them
@@ -39,7 +41,7 @@
 -- The ids of earlier boots are known while they are among the last 1,000 characters, and while the executor's hash is
 -- kept (a day after its last call).
 
-local executor, executors, tasks, leases, running, meta, gates = unpack(KEYS)
+local executor, executors, tasks, leases, running, meta, gates, holds = unpack(KEYS)
 local outage = { meta = meta, leases = leases, executors = executors }
 local name, boot, seq, mode = ARGV[1], ARGV[3], tonumber(ARGV[4]), ARGV[7]
 local now = time_given(ARGV[2])
@@ -79,7 +81,8 @@ local function is_here(r)
   return HELD[r.state] and r.executor == name
 end
 
-local lost, cancelled, unlisted, forgotten = {}, {}, {}, {}
+local lost, cancelled, unlisted, forgotten, held = {}, {}, {}, {}, {}
+local any_holds = redis.call('EXISTS', holds) == 1
 local listed, renewed, expiry = {}, 0, now + tonumber(ARGV[5])
 local batch = open_batch()
 local to_leases = batch.of('ZADD', leases)
@@ -98,6 +101,13 @@ for i, id in ipairs(named) do
       table.insert(cancelled, id)
       table.insert(cancelled, fence)
       table.insert(cancelled, r.cancel or '')
+    elseif any_holds then
+      local budgets = budgets_of_run(holds, r, now)
+      if #budgets > 0 then
+        table.insert(held, id)
+        table.insert(held, fence)
+        table.insert(held, cjson.encode(budgets))
+      end
     end
   elseif r and is_ahead(r, tonumber(fence), now) then
     listed[id] = true
@@ -141,4 +151,4 @@ elseif unsettled ~= (last[5] or '') then
   redis.call('HSET', executor, 'unsettled', unsettled)
 end
 local hold = string.format('%.0f', held_back(outage, now))
-return { 'ok', lost, cancelled, unlisted, forgotten, hold, redis.call('HGET', gates, 'emergency') or '' }
+return { 'ok', lost, cancelled, unlisted, forgotten, hold, redis.call('HGET', gates, 'emergency') or '', held }

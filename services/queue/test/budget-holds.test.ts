@@ -133,6 +133,26 @@ function holds(get: () => World): void {
     });
   }
 
+  for (const [whose, of] of Object.entries({
+    ...HOLDERS,
+    "its account": { kind: "account", engine: "claude-code", account: "team" } as const,
+  })) {
+    it(`of ${whose} names the runs under way that it holds in each Sync, until its period ends`, async () => {
+      const [id, other] = [await add(), await add({ agent: "bob", labels: [], model: labelName("m") })];
+      const ex = executor(get(), { id: "ex-held", slots: 9, account: "team" });
+      await ex.sync();
+      const heldBy = async () =>
+        (await ex.sync()).runHolds.map(({ id: held, budgets }) => [held, ...budgets.map(({ name }) => name)].join(" "));
+      await set(hold(of, { action: "park" }));
+      assert.deepEqual(await heldBy(), [], "as a monitor of 0.3.0 says it, or for a budget in requests");
+      await set(hold(of, { action: "park", holdsRuns: true }));
+      const all = ["all", "engine", "account"].includes(of.kind) ? [id, other] : [id];
+      assert.deepEqual((await heldBy()).toSorted(), all.map((each) => `${each} b`).toSorted());
+      get().clock.now += HOUR_MS;
+      assert.deepEqual(await heldBy(), []);
+    });
+  }
+
   it("holds no task of another agent or label, in a call for many tasks too", async () => {
     await set(hold(ALICE), hold({ kind: "label", label: labelName("team", "red") }, { name: "red" }));
     const { queue, shards } = get();

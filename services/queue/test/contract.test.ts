@@ -405,6 +405,36 @@ function contract(
     assert.equal((await client.get({ taskId, agentId: "alice" })).task?.state, TaskState.QUEUED);
   });
 
+  it("shows what a run under way has used so far, in lists too, and only while it is under way", async () => {
+    const { id } = await enqueue();
+    const { taskId, fence } = await lease();
+    const usage = { inputTokens: 2n ** 60n, outputTokens: 2n, cacheReadTokens: 0n, cacheCreationTokens: 4n };
+    const used = (turns: number) => ({ usage, costUsd: 0.1 + 0.2, turns, toolUses: 1, model: "m" });
+    const report = (reportSequence: number, turns: number) => {
+      const event = { ...textDelta("a"), event: { $case: "usageSoFar" as const, value: used(turns) } };
+      const started = reportSequence === 1 ? { traceparent: "" } : undefined;
+      return client.report({ taskId, fence, reportSequence, started, events: [event, textDelta("a")] });
+    };
+    const shown = async () => {
+      const { task } = await client.get({ taskId, agentId: "alice" });
+      const { tasks } = await client.list({ agentId: "alice" });
+      const listed = tasks.find((each) => each.id === id);
+      assert.deepEqual(listed?.usageSoFar, task?.usageSoFar);
+      return task?.usageSoFar;
+    };
+    assert.equal(await shown(), undefined);
+    await report(1, 1);
+    assert.deepEqual(await shown(), used(1));
+    await report(2, 7);
+    assert.deepEqual(await shown(), used(7));
+    await client.release({ taskId, fence, reason: "" });
+    assert.equal(await shown(), undefined);
+    const again = await lease();
+    await client.report({ ...again, reportSequence: 1, started: { traceparent: "" } });
+    assert.equal(await shown(), undefined);
+    await client.release({ taskId, fence: again.fence, reason: "" });
+  });
+
   it("shows an agent only its own tasks", async () => {
     const { id: taskId } = await enqueue();
     await refused(client.get({ taskId, agentId: "bob" }), status.NOT_FOUND, "TASK_NOT_FOUND");

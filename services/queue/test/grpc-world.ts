@@ -143,5 +143,6 @@ export const syncRequest = (more: Partial<SyncRequest> = {}): SyncRequest => ({
   slotChanges: [],
   adaptsSlots: false,
   policy: undefined,
+  windows: [],
   ...more,
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setBudgetHolds } from "../src/domain/gates/budget-holds.js";
 import type { SyncAnswer } from "../src/domain/leases/sync.js";
 import { asAgent } from "../src/domain/task/caller.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
@@ -68,6 +69,40 @@ describe("a Sync that waits", () => {
     await looked;
     await world.queue.cancel(task.id, asAgent("alice"), "enough");
     assert.equal((await call).cancelled.length, 1);
+  });
+
+  it("is answered once when a budget begins to hold its run, and once when it lets it go", async () => {
+    const ticking = await startWorld({ server: world.server });
+    try {
+      const { task } = await ticking.queue.enqueue(newTask());
+      const ex = executor(ticking);
+      await ex.sync();
+      const hold = {
+        name: "b",
+        of: { kind: "all" },
+        action: "park",
+        limit: "$1 a day",
+        until: 1e14,
+        holdsRuns: true,
+      } as const;
+      const held = async (more: Parameters<typeof ex.sync>[0]) => (await ex.sync(more)).runHolds.map(({ id }) => id);
+      await setBudgetHolds(ticking.store, [hold]);
+      assert.deepEqual(await held(LONG), [task.id]);
+      const given = new AbortController();
+      const call = held({ ...LONG, signal: given.signal });
+      const unanswered = Symbol("unanswered");
+      const looked = async () => {
+        for (let n = 0; n < 50; n++) await ticking.store.now("");
+        return unanswered;
+      };
+      assert.equal(await Promise.race([call, looked()]), unanswered);
+      given.abort();
+      assert.deepEqual(await call, [task.id]);
+      await setBudgetHolds(ticking.store, []);
+      assert.deepEqual(await held(LONG), []);
+    } finally {
+      await ticking.close();
+    }
   });
 
   it("checks a tick after its last check, however often its engine is named meanwhile", async () => {

@@ -1,6 +1,6 @@
 import type { TaskResult } from "@ccsp/client";
 import { toTaskResult } from "@ccsp/client/plain";
-import { Priority, type Task } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { Priority, type Task, type UsageSoFar } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { className } from "../options/priority.js";
 import { labelWords, stateName } from "../output/task-words.js";
@@ -26,6 +26,13 @@ export function summary(result: TaskResult): string[] {
   ];
 }
 
+const soFarWords = ({ usage, costUsd, turns }: UsageSoFar): string => {
+  const tokens = usage
+    ? `${grouped(Number(usage.inputTokens))} in, ${grouped(Number(usage.outputTokens))} out`
+    : "tokens unknown";
+  return `${tokens}, ${money(costUsd)}, ${turns} turns`;
+};
+
 const modelWords = (model: string): string => (model ? `, model ${model}` : "");
 
 /** A duration of the contract in words. */
@@ -50,6 +57,7 @@ export function describeTask(task: Task, traceLine: (traceId: string) => string)
   if (task.readyTime) lines.push(`waits until ${zonedTime(task.readyTime)}`);
   if (task.traceId) lines.push(traceLine(task.traceId));
   if (task.error) lines.push(`error       ${task.error.message}`);
+  if (task.usageSoFar) lines.push(`so far      ${soFarWords(task.usageSoFar)}`);
   if (task.result) lines.push(...summary(toTaskResult(task.result)));
   return lines;
 }

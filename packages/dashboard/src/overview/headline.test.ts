@@ -133,7 +133,11 @@ describe("The first two lines of the overview", () => {
       { ...gate, scope: { priority: "LOW" } },
       { ...gate, scope: { agentId: "ci" }, openTime: at(2) },
       { ...gate, scope: { agentId: "ramp" }, rampEndTime: at(1) },
-      { ...gate, scope: { label: "repo=web" }, budgets: [{ budget: "web", limit: "1", action: "PARK" }] },
+      {
+        ...gate,
+        scope: { label: "repo=web" },
+        budgets: [{ budget: "web", limit: "1", action: "PARK", holdsRuns: false }],
+      },
     ];
     const limits = [windowOutlook(fiveHours, NOW.getTime())];
     const { title, lead } = headline(situation({ queue: queue({ gates }), limits }));

@@ -8,7 +8,7 @@ import {
 import { createServer as createHttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { issueForHost } from "@ccsp/certificates";
-import type { BrokeredUse, Provider } from "@ccsp/engine-kit";
+import type { BrokeredUse, Provider, RunBrokerHandle } from "@ccsp/engine-kit";
 import { operatorFiles } from "@ccsp/engine-kit/own-files";
 import type { Logger } from "pino";
 import type { Dispatcher } from "undici";
@@ -16,7 +16,7 @@ import { parseTarget } from "../sandbox/allowed-hosts.js";
 import type { StandIn } from "../sandbox/sandbox.js";
 import { type Meter, type MeteredAnswer, openMeter } from "./meter.js";
 import type { BrokeredTask, Observer } from "./observer.js";
-import { type Passing, passOn } from "./pass-on.js";
+import { type Passing, passOn, unless } from "./pass-on.js";
 import { createProviders, hostIn } from "./providers.js";
 import { admitted, refuse, refuseUnpaid } from "./requests.js";
 import { Spent } from "./spent.js";
@@ -32,7 +32,7 @@ export interface Broker {
   close(): Promise<void>;
 }
 
-export interface BrokeredRun extends StandIn {
+export interface BrokeredRun extends StandIn, RunBrokerHandle {
   /**
    * In PEM, all that the engine has to trust besides the certificates that it brings. Undefined: the provider has no TLS.
    */
@@ -134,7 +134,15 @@ class RunBroker implements BrokeredRun {
     this.#over.abort();
     for (const connection of this.#connections) connection.destroy();
     await Promise.all(this.#passing);
+    return this.use;
+  }
+
+  get use(): BrokeredUse {
     return { ...this.#spent.use, retryAtMs: this.#retryAtMs };
+  }
+
+  hold(why: string | undefined): void {
+    this.#spent.hold(why);
   }
 
   connect(connection: Duplex): void {
@@ -147,7 +155,7 @@ class RunBroker implements BrokeredRun {
     if (this.#passing.size >= MOST_REQUESTS)
       return this.#refuse(response, `more than ${MOST_REQUESTS} requests at once`);
     const passing = this.#pass(request, response).catch((err: unknown) => {
-      this.#tell("a request of a run got no login", { err });
+      if (!this.#over.signal.aborted) this.#tell("a request of a run got no login", { err });
       response.destroy();
     });
     this.#passing.add(passing);
@@ -157,13 +165,15 @@ class RunBroker implements BrokeredRun {
   /** Rejects only if the engine has no login to give. */
   async #pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { provider, url, dispatcher } = this.#options;
-    const asked = await admitted(request, { provider, url });
+    // A login may take a minute to be refreshed.
+    const asked = await unless(this.#over.signal, admitted(request, { provider, url }));
     if ("refusal" in asked) return this.#refuse(response, asked.refusal);
     if (this.#task === undefined && request.method !== "GET")
       return this.#refuse(response, "this process has no task yet");
     // An answer that has ended counts, although its last piece may still be decoded.
     await Promise.all(this.#counting);
-    if (asked.isMessage && !this.#spent.allows()) return refuseUnpaid(response);
+    const unpaid = asked.isMessage ? this.#spent.refusal() : undefined;
+    if (unpaid !== undefined) return refuseUnpaid(response, unpaid);
     const { onAnswer, end } = this.#task && asked.isMessage ? this.#metered(this.#task) : UNMETERED;
     let counted: Promise<void> | undefined;
     const count = (whole: boolean) => {

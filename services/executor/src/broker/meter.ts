@@ -50,7 +50,7 @@ const DECODERS = new Map<string, (() => Transform) | undefined>([
 ]);
 
 /** What a provider may be asked for. */
-export const CODINGS: readonly string[] = ["gzip", "deflate", "br", "zstd"];
+export const CODINGS: readonly string[] = [...DECODERS].flatMap(([name, decoder]) => (decoder ? [name] : []));
 
 const NAMES = [
   ["input_tokens", "inputTokens"],

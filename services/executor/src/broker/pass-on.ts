@@ -43,7 +43,6 @@ export async function passOn(request: IncomingMessage, response: ServerResponse,
       headersTimeout: 0,
       bodyTimeout: 0,
     });
-    asking.catch(() => {});
     const answer = await unless(over, asking);
     response.writeHead(answer.statusCode, withoutHop(answer.headers));
     response.flushHeaders();
@@ -68,8 +67,9 @@ export async function passOn(request: IncomingMessage, response: ServerResponse,
   await finished(request, { writable: false, signal }).catch(() => {});
 }
 
-/** Rejects when the signal aborts. */
-async function unless<T>(over: AbortSignal, work: Promise<T>): Promise<T> {
+/** Rejects when the signal aborts. What becomes of the work then is unheard. */
+export async function unless<T>(over: AbortSignal, work: Promise<T>): Promise<T> {
+  work.catch(() => {});
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(over.reason);
   over.addEventListener("abort", abort, { once: true });

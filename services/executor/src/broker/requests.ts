@@ -79,8 +79,8 @@ const codings = (asked: string | string[] = ""): string =>
 export const refuse = (response: ServerResponse, why: string): void => refuseAs(response, 403, "permission_error", why);
 
 /** Answers as a provider whose customer has no money left. */
-export const refuseUnpaid = (response: ServerResponse): void =>
-  refuseAs(response, 402, "billing_error", "this run has used its budget");
+export const refuseUnpaid = (response: ServerResponse, why: string): void =>
+  refuseAs(response, 402, "billing_error", why);
 
 function refuseAs(response: ServerResponse, status: number, type: string, why: string): void {
   const error = { type, message: `CCSP: ${why}` };

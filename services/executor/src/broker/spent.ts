@@ -9,7 +9,8 @@ export class Spent {
   #microUsd = 0;
   #unpriced = false;
   #model = "";
-  #refused = false;
+  #held: string | undefined;
+  #refused: string | undefined;
 
   /** Undefined: no bound. */
   constructor(budgetUsd: number | undefined) {
@@ -40,10 +41,16 @@ export class Spent {
     this.#model ||= model;
   }
 
-  /** Whether one more message may begin. */
-  allows(): boolean {
-    if (this.#budgetUsd !== undefined && this.#microUsd / 1e6 >= this.#budgetUsd) this.#refused = true;
-    return !this.#refused;
+  /** See `RunBrokerHandle.hold`. */
+  hold(why: string | undefined): void {
+    this.#held = why;
+  }
+
+  /** Why no message may begin. A run that was refused one is over: its engine ends, or would try again for nothing. */
+  refusal(): string | undefined {
+    const isUsedUp = this.#budgetUsd !== undefined && this.#microUsd / 1e6 >= this.#budgetUsd;
+    this.#refused ??= isUsedUp ? "the run has used its budget" : this.#held;
+    return this.#refused;
   }
 
   get use(): Omit<BrokeredUse, "retryAtMs"> {

@@ -74,6 +74,7 @@ export class Attempt {
   /** The executor is reporting the end to the queue. */
   #ending = false;
   #reporter: Reporter | undefined;
+  #held: string | undefined;
 
   constructor(options: AttemptOptions, deps: AttemptDeps) {
     const { lease } = options;
@@ -82,6 +83,12 @@ export class Attempt {
     this.#deps = deps;
     this.#log = deps.log.child({ task: lease.taskId, fence: String(lease.fence), attempt: lease.attempt });
     this.over = deps.tracing.attempt(lease, (span) => this.#live(span));
+  }
+
+  /** No message to its model begins, until it is let go with undefined. Without the broker, its run goes on. */
+  hold(why: string | undefined): void {
+    this.#held = why;
+    this.#run?.broker?.hold(why);
   }
 
   /** Process id of the engine. Undefined before the engine starts. */
@@ -215,6 +222,8 @@ export class Attempt {
     const startedMs = clock.now();
     let silent = true;
     for await (const event of run.events) {
+      // The hold may have come before the engine.
+      if (this.#held !== undefined) this.hold(this.#held);
       engineSpan.add(event);
       if (event.type === "tool-ended") continue;
       if (silent && event.type === "text") {

@@ -64,6 +64,7 @@ const NO_NEWS: SyncAnswer = {
   leases: [],
   cancellations: [],
   lostTaskIds: [],
+  runHolds: [],
   emergency: undefined,
   nextSyncMs: 10_000,
   leaseMs: 30_000,
@@ -128,7 +129,7 @@ function setUp({
   const firstTexts: [string, number][] = [];
   const ahead: number[] = [];
   const ends: AttemptEnd[] = [];
-  const runs: { taskId: string; stopped: boolean; end: (outcome: RunOutcome) => void }[] = [];
+  const runs: { taskId: string; stopped: boolean; held?: string; end: (outcome: RunOutcome) => void }[] = [];
   const engine: Engine = {
     name: "fake",
     capabilities: { streaming: true, usage: false, takes: [] },
@@ -138,7 +139,7 @@ function setUp({
       const outcome = new Promise<RunOutcome>((resolve) => {
         end = resolve;
       });
-      const run = { taskId, stopped: false, end };
+      const run: (typeof runs)[number] = { taskId, stopped: false, end };
       runs.push(run);
       const failure = runFailure("ENGINE_CRASH", "");
       return {
@@ -147,6 +148,10 @@ function setUp({
         outcome,
         resources: { cpuMs: 7, peakMemoryBytes: 8 },
         processes: 2,
+        broker: {
+          use: { usage: undefined, costUsd: undefined, model: "", overBudget: undefined, retryAtMs: undefined },
+          hold: (why) => Object.assign(run, { held: why }),
+        },
         async stop() {
           run.stopped = true;
           end({ ok: false, failure, usage: undefined, costUsd: undefined });
@@ -374,6 +379,23 @@ describe("the executor", () => {
     await x.answer({ cancellations: [id] });
     assert.equal(x.runs[0]?.stopped, true);
     assert.deepEqual(x.endings, ["fail t1"]);
+  });
+
+  it("holds the runs that the newest answer names, and lets the others go on", async () => {
+    const x = setUp();
+    await x.answer({ leases: [leaseOf("t1"), leaseOf("t2")] });
+    const held = async (...runHolds: SyncAnswer["runHolds"]) => {
+      await x.answer({ runHolds });
+      await x.pass(10_000);
+      return x.runs.map((run) => run.held);
+    };
+    const reason = "budget b is used up";
+    assert.deepEqual(await held({ taskId: "t1", fence: 1n, reason }), [reason, undefined]);
+    assert.deepEqual(await held({ taskId: "t2", fence: 1n, reason }, { taskId: "t1", fence: 9n, reason }), [
+      undefined,
+      reason,
+    ]);
+    assert.deepEqual(await held(), [undefined, undefined]);
   });
 
   it("gives back leases without a process at NO_START, and lets runs with a process continue", async () => {

@@ -236,6 +236,8 @@ export class Executor {
       else this.#held.renew(id, sentAt, answer.leaseMs);
     }
     for (const id of answer.cancellations) this.#held.find(id)?.stop("cancel");
+    const reasons = new Map(answer.runHolds.map(({ taskId, fence, reason }) => [`${taskId}/${fence}`, reason]));
+    for (const id of sent) this.#held.find(id)?.hold(reasons.get(`${id.taskId}/${id.fence}`));
     if (this.#emergency.follow(answer.emergency)) void this.#allowWarm();
     for (const lease of answer.leases) this.#take(lease, sentAt, answer.leaseMs);
   }

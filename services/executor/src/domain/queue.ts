@@ -134,6 +134,8 @@ export interface SyncAnswer {
   readonly leases: readonly Lease[];
   readonly cancellations: readonly LeaseId[];
   readonly lostTaskIds: readonly string[];
+  /** All held leases whose runs may send no more messages to their models, and why. */
+  readonly runHolds: readonly (LeaseId & { readonly reason: string })[];
   readonly nextSyncMs: number;
   /** How long the leases last that this call granted or renewed. It counts from when the call was sent. */
   readonly leaseMs: number;

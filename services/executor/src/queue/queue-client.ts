@@ -79,6 +79,7 @@ class GrpcQueue implements QueuePort {
         leases: answer.leases.map(toLease),
         cancellations: answer.cancellations,
         lostTaskIds: answer.lostTaskIds,
+        runHolds: answer.runHolds,
         nextSyncMs,
         leaseMs: durationMs(answer.leaseLength) || HEARTBEATS * nextSyncMs,
         timeMs: answer.time?.getTime(),

@@ -113,6 +113,7 @@ export class LaunchedRun implements LaunchedProcess {
       output: output.chunks,
       exited: this.#exited,
       progress: () => output.progress(),
+      broker: place.brokered,
       get resources() {
         const { cpuMs, peakMemoryBytes } = place.tree.resources;
         return { cpuMs: ownCpuMs(cpuMs), peakMemoryBytes };

@@ -22,7 +22,7 @@ export interface RunPlace {
   /** Set before its first process starts. Undefined: its processes are not confined. */
   sandbox: OpenSandbox | undefined;
   /** Set before its first process starts. Undefined: the run holds its login itself, or has none. */
-  brokered: Pick<BrokeredRun, "begin" | "close"> | undefined;
+  brokered: Pick<BrokeredRun, "begin" | "close" | "use" | "hold"> | undefined;
   /** Called when the run exceeds a limit of memory or number. */
   onOverrun: (why: Overrun) => void;
   /**

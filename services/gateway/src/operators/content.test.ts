@@ -36,6 +36,7 @@ const TASK = {
     "result.model",
     "result.not_kept",
     "result.permission_denials.tool",
+    "usage_so_far.model",
   ],
   hidden: [
     "prompt_snippet",

@@ -17,6 +17,7 @@ import type {
  */
 export function taskWithoutContent(task: Task): Task {
   const { id, agentId, spec, state, attempt, createTime, startTime, endTime, error, result, traceId, readyTime } = task;
+  const { usageSoFar } = task;
   return {
     id,
     agentId,
@@ -31,6 +32,7 @@ export function taskWithoutContent(task: Task): Task {
     traceId,
     readyTime,
     promptSnippet: "",
+    usageSoFar,
   };
 }
 

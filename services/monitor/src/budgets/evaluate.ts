@@ -44,6 +44,7 @@ export function createEvaluation({ state, usage, standings, queue, now }: Evalua
       entries.map(({ value }) => value),
       counters,
       at,
+      { anew: true },
     );
     const usedUp = all.filter(isUsedUp);
     const holds = {
@@ -116,6 +117,8 @@ function holdOf({ budget, period }: Standing): BudgetHold {
     action: ACTIONS[budget.action],
     limit: limitWords(budget),
     endTime: new Date(period.endMs),
+    // Runs under way use up dollars and tokens. A request is made when its run begins, so nothing is saved by a stop.
+    holdsRuns: budget.unit !== "requests",
   });
 }
 

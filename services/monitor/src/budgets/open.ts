@@ -15,12 +15,13 @@ import { budgetHandlers } from "./handlers.js";
 import { createKnownBudgets, KNOWN_MS } from "./known-budgets.js";
 import { createStandings } from "./standings.js";
 import { budgetJson, parseBudget } from "./stored.js";
+import { createUnderWay } from "./under-way.js";
 
 export interface BudgetsOptions {
   readonly redis: RedisClient;
   readonly log: Logger;
   readonly usage: UsageStore;
-  readonly queue: Pick<Client<QueueServiceService>, "setBudgetHolds">;
+  readonly queue: Pick<Client<QueueServiceService>, "setBudgetHolds" | "list">;
   /** The keys of the labels that usage counts by. */
   readonly allowedLabels: readonly string[];
   readonly exhaustTimeOf?: ExhaustTimeOf;
@@ -69,7 +70,7 @@ export function openBudgets(options: BudgetsOptions) {
     untilKnown = () => pause(KNOWN_MS),
   } = options;
   const state = openBudgetState(redis, log);
-  const standings = createStandings({ usage });
+  const standings = createStandings({ usage, underWay: createUnderWay({ queue, log, now }) });
   const evaluation = createEvaluation({ state, usage, standings, queue, now });
   const duty: Duty = { name: "budgets", everyMs: EVERY_MS, turn: evaluation.turn };
   const signals: SignalSource = {

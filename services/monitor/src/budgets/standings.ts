@@ -1,13 +1,16 @@
 import { LRUCache } from "lru-cache";
 import { addCounts, type Counts, noCounts } from "../usage/domain/counts.js";
-import { periodAt } from "../usage/domain/period.js";
+import { type Period, periodAt } from "../usage/domain/period.js";
 import type { UsageStore } from "../usage/domain/usage-store.js";
 import { type Budget, counterOf, type Standing, standingOf } from "./domain/budget.js";
 import { MOST_BUDGETS } from "./domain/read-budget.js";
+import { countsUnderWay, usedUnderWay } from "./domain/under-way.js";
 import { usageBefore } from "./domain/usage-before.js";
+import type { Counters, LookUnderWay } from "./under-way.js";
 
 export interface StandingsOptions {
   readonly usage: Pick<UsageStore, "read" | "readMinutes" | "readCounters">;
+  readonly underWay: LookUnderWay;
 }
 
 /**
@@ -16,8 +19,11 @@ export interface StandingsOptions {
  */
 const SEED_LASTS = { shortestMs: 1_000, longestMs: 3_600_000, share: 0.1 } as const;
 
-/** Says where budgets stand, from their counters and, in their first period, from usage. */
-export function createStandings({ usage }: StandingsOptions) {
+/**
+ * Says where budgets stand, from their counters, in their first period from usage, and from what runs under way have
+ * used so far.
+ */
+export function createStandings({ usage, underWay }: StandingsOptions) {
   const seeds = new LRUCache<string, { readonly readMs: number; readonly counts: Readonly<Counts> }>({
     max: MOST_BUDGETS,
   });
@@ -35,24 +41,32 @@ export function createStandings({ usage }: StandingsOptions) {
 
   /**
    * The standings at the time `now`, in the order of the budgets. `counters` are from `readCounters`, which the caller
-   * reads before it reads the budgets.
+   * reads before it reads the budgets. `anew`: runs under way count as they are now. Without it, what is counted may be
+   * a second old.
    */
   return async (
     budgets: readonly Budget[],
-    counters: ReadonlyMap<string, Counts>,
+    counters: Counters,
     now: Date,
+    { anew = false }: { readonly anew?: boolean } = {},
   ): Promise<readonly Standing[]> => {
     const nowMs = now.getTime();
-    const standings: Standing[] = [];
+    const begun: { readonly budget: Budget; readonly period: Period; readonly counts: Counts }[] = [];
     for (const budget of budgets) {
       const period = periodAt(budget.period, budget.timeZone, nowMs);
       const counts = noCounts();
-      addCounts(counts, counters.get(counterOf(budget, period)) ?? noCounts());
       if (budget.fromUsage && period.startMs < budget.countFromMs)
         addCounts(counts, await seedOf(budget, period.startMs, nowMs));
-      standings.push(standingOf(budget, period, counts));
+      begun.push({ budget, period, counts });
     }
-    return standings;
+    // Runs under way are read last, so that none of them is in what was read of ended runs.
+    const look = budgets.some(countsUnderWay) ? await underWay(counters, { anew }) : { counters, runs: [] };
+    const underWayOf = usedUnderWay(budgets, look.runs);
+    return begun.map(({ budget, period, counts }) => {
+      addCounts(counts, look.counters.get(counterOf(budget, period)) ?? noCounts());
+      addCounts(counts, underWayOf(budget));
+      return standingOf(budget, period, counts);
+    });
   };
 }
 

@@ -15,8 +15,8 @@ export interface Said extends Login {
 const STATE = wordsOf(StateMessage);
 
 /**
- * Returns what the event says of usage windows, or undefined if it says nothing. The end of a run has what its engine
- * said. A run that met a closed window without a name counts as a signal of a window `usage`.
+ * Returns what the event says of usage windows, or undefined if it says nothing. `usage.windows` has what the provider
+ * said while runs work. The end of a run has what its engine said. A run that met a closed window without a name counts as a signal of a window `usage`.
  */
 export function saidByEvent({ time, data }: Event): Said | undefined {
   const atMs = time?.getTime() ?? 0;
@@ -25,6 +25,11 @@ export function saidByEvent({ time, data }: Event): Said | undefined {
     return engine === undefined || account === undefined
       ? undefined
       : { engine, account, atMs, signals: [], resumed: true };
+  }
+  if (data?.$case === "usageWindows") {
+    const { engine, account, windows } = data.value;
+    const signals = windows.flatMap((window) => signalOf(window, true));
+    return signals.length === 0 ? undefined : { engine, account, atMs, signals, resumed: false };
   }
   if (
     data?.$case !== "taskCompleted" &&
@@ -35,22 +40,22 @@ export function saidByEvent({ time, data }: Event): Said | undefined {
     return undefined;
   const { engine, account, windows } = data.value;
   const error = data.$case === "taskFailed" || data.$case === "taskRetried" ? data.value.error : undefined;
-  const signals = windows.flatMap(signalOf);
+  const signals = windows.flatMap((window) => signalOf(window, false));
   const isNameless = error?.category === ErrorCategory.USAGE_WINDOW && signals.every(({ state }) => state !== "closed");
   if (isNameless) signals.push(nameless(error, atMs));
   return signals.length === 0 ? undefined : { engine, account, atMs, signals, resumed: false };
 }
 
-function signalOf({ name, state, resetTime, usedShare, length }: WindowSignal): Signal[] {
+function signalOf({ name, state, resetTime, usedShare, length }: WindowSignal, live: boolean): Signal[] {
   const known = wordOf(STATE, state);
   if (known === undefined) return [];
-  return [
-    { name, state: known, resetMs: resetTime?.getTime(), share: usedShare, lengthMs: length && durationMs(length) },
-  ];
+  const [resetMs, lengthMs] = [resetTime?.getTime(), length && durationMs(length)];
+  return [{ name, live, state: known, resetMs, share: usedShare, lengthMs }];
 }
 
 const nameless = ({ retryAfter }: TaskError, atMs: number): Signal => ({
   name: "usage",
+  live: false,
   state: "closed",
   resetMs: retryAfter && atMs + durationMs(retryAfter),
   share: undefined,

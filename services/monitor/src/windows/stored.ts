@@ -29,6 +29,7 @@ export function parseWindow(json: unknown): Window {
     shareMs: number("shareMs"),
     firstMs,
     signalMs,
+    liveMs: number("liveMs"),
     resets: number("resets") ?? 0,
     full: parseFull(full),
     told: Array.isArray(told) ? told.filter((each): each is number => typeof each === "number") : [],

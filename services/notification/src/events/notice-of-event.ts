@@ -119,6 +119,7 @@ function saidBy({ data }: Event): Said | undefined {
     case "sessionValid":
     case "systemHealth":
     case "adaptationDecided":
+    case "usageWindows":
     case undefined:
       break;
   }

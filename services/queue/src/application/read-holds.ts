@@ -42,5 +42,5 @@ function readHold(hold: HoldMessage, field: string, faults: Faults): BudgetHold 
   faults.unless(endTime !== undefined, `${field}.end_time`, "is missing");
   faults.unless(!Number.isNaN(endTime?.getTime()), `${field}.end_time`, "is not a time");
   if (of === undefined || action === undefined || endTime === undefined) return undefined;
-  return { name: budget, of, action, limit, until: endTime.getTime() };
+  return { name: budget, of, action, limit, until: endTime.getTime(), ...(hold.holdsRuns && { holdsRuns: true }) };
 }

@@ -8,6 +8,7 @@ import { deliver } from "../application/deliver.js";
 import type { TaskSpans } from "../application/task-spans.js";
 import type { TaskConversations } from "../conversations/task-conversations.js";
 import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
+import { usedUp } from "../domain/gates/budget-holds.js";
 import type { Sync } from "../domain/leases/sync.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
 import { toOrder } from "../messages/emergency-message.js";
@@ -58,6 +59,11 @@ export function leaseHandlers({
           engine,
           waiting: BigInt(waiting),
           oldestAge: toDuration(oldestAgeMs),
+        })),
+        runHolds: answer.runHolds.map(({ id, fence, budgets }) => ({
+          taskId: id,
+          fence: BigInt(fence),
+          reason: budgets.map(usedUp).join("; "),
         })),
       };
     },

@@ -17,6 +17,7 @@ import type { Report } from "../domain/task/task-store.js";
 import { failureOf } from "../messages/failure.js";
 import { encodeReported } from "../messages/log-message.js";
 import { readRunPolicy } from "../messages/run-policy.js";
+import { storeUsageSoFar } from "../messages/task-message.js";
 
 // An executor that holds more leases than this is faulty.
 const MAX_HELD = 1_000;
@@ -120,11 +121,13 @@ export function readReport(request: ReportRequest): Report {
     return [entry];
   });
   faults.check();
+  const used = events.findLast(({ event }) => event?.$case === "usageSoFar")?.event;
   return {
     id: taskId,
     fence: Number(fence),
     number: reportSequence,
     entries,
+    ...(used?.$case === "usageSoFar" && { usageSoFar: storeUsageSoFar(used.value) }),
     // The queue only shows it as a link, so a malformed one is not refused.
     ...(started && { started: { traceparent: readTraceparent(started.traceparent) } }),
   };

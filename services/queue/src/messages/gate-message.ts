@@ -86,12 +86,13 @@ export function toGateMessage(scope: Scope, gate: Gate, nowMs: number): GateMess
     closeTime: new Date(gate.closed),
     openTime: opens === undefined ? undefined : new Date(opens),
     rampEndTime: opened ? new Date(opens + ramp) : undefined,
-    budgets: heldBy(gate, nowMs).map(({ name, action, limit, until }) => ({
+    budgets: heldBy(gate, nowMs).map(({ name, action, limit, until, holdsRuns = false }) => ({
       budget: name,
       scope: named,
       action: ACTIONS[action],
       limit,
       endTime: new Date(until),
+      holdsRuns,
     })),
   };
 }

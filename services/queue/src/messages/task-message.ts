@@ -1,7 +1,13 @@
 import { createHash } from "node:crypto";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { Lease } from "@ccsp/protos/ccsp/queue/v1/sync.js";
-import { Priority, type Task as TaskMessage, TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import {
+  Priority,
+  type Task as TaskMessage,
+  TaskResult,
+  TaskSpec,
+  UsageSoFar,
+} from "@ccsp/protos/ccsp/task/v1/task.js";
 import { toDuration } from "@ccsp/protos/duration.js";
 import { traceIdOf } from "@ccsp/telemetry";
 import type { NewTask } from "../domain/intake/intake-store.js";
@@ -145,8 +151,16 @@ export function toTaskMessage({
     traceId: traceIdOf(task.trace ?? ""),
     readyTime: task.state === "PARKED" || task.state === "SCHEDULED" ? dateOf(task.ready) : undefined,
     promptSnippet: promptSnippet(promptStart),
+    usageSoFar: task.state === "RUNNING" ? loadUsageSoFar(task.usageSoFar) : undefined,
   };
 }
+
+/** The form in which a task's record has it. */
+export const storeUsageSoFar = (used: UsageSoFar): string =>
+  Buffer.from(UsageSoFar.encode(used).finish()).toString("base64");
+
+const loadUsageSoFar = (stored: string | undefined): UsageSoFar | undefined =>
+  stored === undefined ? undefined : UsageSoFar.decode(Buffer.from(stored, "base64"));
 
 /** A stored result, with the facts that the queue itself knows. */
 export function loadResult(task: Task, bytes: Uint8Array): TaskResult {

@@ -1,4 +1,5 @@
 import type { LRUCache } from "lru-cache";
+import type { UsedBudget } from "../domain/gates/gates.js";
 import type { Claimed, Grant, Heartbeat, LeaseStore, SyncFindings } from "../domain/leases/lease-store.js";
 import { MOST_AGEING, type Order, START_TARGET_MS } from "../domain/order/order.js";
 import type { Task } from "../domain/task/task.js";
@@ -30,9 +31,9 @@ async function sync(
   { scripts, keys, clock }: Shard,
   { executor, boot, sequence, draining, offers, address, held, leaseMs, again }: Heartbeat,
 ): Promise<"stale" | SyncFindings> {
-  const { executors, tasks, leases, running, meta, gates } = keys;
+  const { executors, tasks, leases, running, meta, gates, holds } = keys;
   const reply = await scripts.sync(
-    { executor: keys.executor(executor), executors, tasks, leases, running, meta, gates },
+    { executor: keys.executor(executor), executors, tasks, leases, running, meta, gates, holds },
     executor,
     clock(),
     boot,
@@ -44,7 +45,7 @@ async function sync(
     address,
     ...held.flatMap(({ id, fence }) => [id, String(fence)]),
   );
-  const [word, lost, cancelled, unlisted, forgotten, holdMs, stop] = reply;
+  const [word, lost, cancelled, unlisted, forgotten, holdMs, stop, stopped] = reply;
   if (word === "stale") return word;
   return {
     lost: texts(lost),
@@ -57,6 +58,12 @@ async function sync(
     forgotten: leasesIn(forgotten),
     holdMs: Number(text(holdMs)),
     emergency: emergencyOf(text(stop)),
+    runHolds: inGroups(texts(stopped), 3).map(([id = "", fence, budgets = "[]"]) => ({
+      id,
+      fence: Number(fence),
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the script writes the budgets of gates
+      budgets: JSON.parse(budgets) as readonly UsedBudget[],
+    })),
   };
 }
 

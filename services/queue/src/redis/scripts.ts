@@ -113,7 +113,7 @@ const bindLeaseScripts = (redis: RedisClient) => ({
   sync: bindScript(
     redis,
     lua("sync_executor"),
-    ["executor", "executors", "tasks", "leases", "running", "meta", "gates"],
+    ["executor", "executors", "tasks", "leases", "running", "meta", "gates", "holds"],
     list,
   ),
   claim: bindScript(

@@ -100,12 +100,13 @@ function createReport({ scripts, keys, clock }: Shard): TaskChanges["report"] {
         { tasks, events, logs: reports.map(({ id }) => keys.log(id)) },
         clock(),
         channels.log,
-        ...reports.flatMap(({ id, fence, number, started, entries }) => [
+        ...reports.flatMap(({ id, fence, number, started, usageSoFar, entries }) => [
           id,
           fence,
           number,
           started ? "started" : "",
           started?.traceparent ?? "",
+          usageSoFar ?? "",
           entries.length,
           ...entries.map(asBuffer),
         ]),

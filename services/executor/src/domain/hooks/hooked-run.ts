@@ -3,6 +3,7 @@ import {
   type EngineRun,
   type Handled,
   type HookRun,
+  type RunBrokerHandle,
   type RunFailure,
   type RunOutcome,
   type RunResources,
@@ -76,6 +77,11 @@ export class HookedRun implements EngineRun {
 
   get processes(): number {
     return this.#engine?.processes ?? 0;
+  }
+
+  /** Undefined until an engine has started. */
+  get broker(): RunBrokerHandle | undefined {
+    return this.#engine?.broker;
   }
 
   async stop(): Promise<void> {

@@ -17,7 +17,7 @@ const MOST_TASKS = 100;
 
 /**
  * Tasks whose run is long against the 95th percentile of their peers: the newest tasks of the same engine that
- * succeeded. Only times are compared: the queue's records of running tasks have neither cost nor turns.
+ * succeeded. Only times are compared: lists of ended tasks have neither cost nor turns.
  */
 export function taskSignals(queue: Pick<Client<QueueServiceService>, "list">): SignalSource {
   const list = async (filter: Partial<TaskFilter>, states: TaskState[], most: number): Promise<readonly Task[]> => {

@@ -2,7 +2,7 @@ import type { Counts } from "../../usage/domain/counts.js";
 import { labelOf } from "../../usage/domain/labels.js";
 import { type Period, type PeriodKind, periodAt } from "../../usage/domain/period.js";
 import type { Run } from "../../usage/domain/run.js";
-import { matches, type UsageFilter } from "../../usage/domain/usage-report.js";
+import type { UsageFilter } from "../../usage/domain/usage-report.js";
 
 /** Whose usage a budget limits. A label is `key=value`. The members beside `kind` are named as the dimensions of usage. */
 export type Holder =
@@ -84,15 +84,45 @@ export const counterOf = ({ name, countFromMs }: Budget, { startMs }: Period): s
 /** The counters to which a run adds. */
 export function countersOf(budgets: readonly Budget[], run: Run): readonly string[] {
   const endMs = run.endTime.getTime();
+  const holders = new Set(holdersOf(run));
   return budgets
-    .filter((budget) => endMs >= budget.countFromMs && holds(budget.holder, run))
+    .filter((budget) => endMs >= budget.countFromMs && holders.has(holderKey(budget.holder)))
     .map((budget) => counterOf(budget, periodAt(budget.period, budget.timeZone, endMs)));
 }
 
-function holds(holder: Holder, { row, labels = {} }: Run): boolean {
-  // The row has only the labels by which usage is counted.
-  if (holder.kind !== "label") return matches(usageOf(holder), row);
-  return Object.entries(labels).some(([key, value]) => `${key}=${value}` === holder.label);
+/** The holders to whom a run belongs, each as `holderKey` names it. */
+export function holdersOf({ row, labels = {} }: Pick<Run, "row" | "labels">): readonly string[] {
+  const { agent, model, engine, account } = row;
+  const holders: readonly Holder[] = [
+    { kind: "everybody" },
+    { kind: "agent", agent },
+    { kind: "model", model },
+    { kind: "engine", engine },
+    { kind: "account", engine, account },
+    // The row has only the labels by which usage is counted.
+    ...Object.entries(labels).map(([key, value]) => ({ kind: "label", label: `${key}=${value}` }) as const),
+  ];
+  return holders.map(holderKey);
+}
+
+/** A text that no other holder has. */
+export function holderKey(holder: Holder): string {
+  switch (holder.kind) {
+    case "everybody":
+      return holder.kind;
+    case "agent":
+      return `agent/${holder.agent}`;
+    case "label":
+      return `label/${holder.label}`;
+    case "model":
+      return `model/${holder.model}`;
+    case "engine":
+      return `engine/${holder.engine}`;
+    case "account":
+    default:
+      // The name of an engine has no slash.
+      return `account/${holder.engine}/${holder.account}`;
+  }
 }
 
 /** Where a budget stands in a period. */

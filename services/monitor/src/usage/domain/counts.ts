@@ -34,8 +34,10 @@ export const noCounts = (): Counts =>
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made from the list of all counters
   Object.fromEntries(COUNTERS.map((name) => [name, 0])) as Counts;
 
+type Numbers = "row" | "outcome" | "failure" | "tokens" | "costMicroUsd" | "runMs" | "waitMs";
+
 /** What one run adds. */
-export function countsOf({ row, outcome, failure, tokens, costMicroUsd, runMs, waitMs }: Run): Counts {
+export function countsOf({ row, outcome, failure, tokens, costMicroUsd, runMs, waitMs }: Pick<Run, Numbers>): Counts {
   const priced = costMicroUsd === undefined && tokens ? pricedMicroUsd(row.model, tokens) : undefined;
   return {
     runs: 1,

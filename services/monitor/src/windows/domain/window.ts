@@ -19,6 +19,8 @@ export interface Window {
   readonly shareMs: number | undefined;
   readonly firstMs: number;
   readonly signalMs: number;
+  /** When the last live signal of this period came. Undefined: none did, as of a login without the executor's broker. */
+  readonly liveMs: number | undefined;
   /** How many times the window was seen to turn. */
   readonly resets: number;
   /** What usage fills the window, learned from the last share of at least a tenth or the last closing. */
@@ -36,8 +38,13 @@ export interface Full extends Pick<Known, "tokens" | "cost" | "requests"> {
   readonly atMs: number;
 }
 
-/** What an engine said of a window. */
+/** What an engine or its provider said of a window. */
 export interface Signal {
+  /**
+   * The provider said it at the time of the signal. Otherwise the end of a run tells it, as the engine heard it last in
+   * this run: that may be long before, and answers to other runs may have told more since.
+   */
+  readonly live: boolean;
   readonly name: string;
   readonly state: WindowState;
   readonly resetMs: number | undefined;
@@ -73,15 +80,22 @@ const saysLess = (signal: Signal, known: Window): boolean => {
  *
  * A period ends when its reset time has passed, or when the share drops to less than half. Providers move the reset time
  * by seconds, so another reset time alone begins no period.
+ *
+ * What the end of a run tells of a period that is over is old. In a period with live signals, it counts only as far as
+ * it says that more is used, unless the reset time has moved.
  */
 export function afterSignal(login: Login, before: Window | undefined, signal: Signal, atMs: number): Window {
   if (before !== undefined && (atMs < before.signalMs || (atMs === before.signalMs && saysLess(signal, before))))
     return before;
-  const turned = before !== undefined && (hasEnded(before, atMs) || hasDropped(before.share, signal.share));
+  if (before !== undefined && !signal.live && hasEnded(signal, atMs)) return before;
+  const onlyGrows = before !== undefined && isSecondHand(signal, before, atMs);
+  if (onlyGrows && saysLess(signal, before)) return before;
+  const dropped = !onlyGrows && hasDropped(before?.share, signal.share);
+  const turned = before !== undefined && (hasEnded(before, atMs) || dropped);
   const last = before === undefined || turned ? undefined : before;
   const resetMs = signal.resetMs ?? last?.resetMs;
   const lengthMs = signal.lengthMs ?? before?.lengthMs;
-  const share = signal.share ?? last?.share;
+  const share = onlyGrows ? highest(signal.share, before.share) : (signal.share ?? last?.share);
   return {
     ...login,
     name: signal.name,
@@ -93,14 +107,28 @@ export function afterSignal(login: Login, before: Window | undefined, signal: Si
     resetMs,
     lengthMs,
     share,
-    shareMs: signal.share === undefined ? last?.shareMs : atMs,
+    shareMs: signal.share === undefined || share !== signal.share ? last?.shareMs : atMs,
     firstMs: before?.firstMs ?? atMs,
     signalMs: atMs,
+    liveMs: signal.live ? atMs : last?.liveMs,
     resets: (before?.resets ?? 0) + (turned ? 1 : 0),
     full: before?.full,
     told: last?.told ?? [],
   };
 }
+
+/** Much more than the seconds by which providers move a reset time, and much less than a window. */
+const MOVED_MS = 10 * 60_000;
+
+/** Whether the end of a run tells a signal of a period in which live signals came. */
+const isSecondHand = (signal: Signal, known: Window, atMs: number): boolean =>
+  !signal.live &&
+  known.liveMs !== undefined &&
+  !hasEnded(known, atMs) &&
+  !((signal.resetMs ?? 0) > (known.resetMs ?? Number.POSITIVE_INFINITY) + MOVED_MS);
+
+const highest = (one: number | undefined, other: number | undefined): number | undefined =>
+  one === undefined || other === undefined ? (one ?? other) : Math.max(one, other);
 
 function startOf({
   resetMs,
@@ -132,6 +160,7 @@ export function present(window: Window, nowMs: number): Window {
     resetMs: undefined,
     share: undefined,
     shareMs: undefined,
+    liveMs: undefined,
     resets: window.resets + 1,
     told: [],
   };

@@ -32,7 +32,8 @@ export async function setBudgetHolds(store: GateStore & Clock, holds: readonly B
   const close = async (name: string, { scope, budgets }: { scope: Scope; budgets: readonly UsedBudget[] }) => {
     const gate = { who: WHO, why: wordsOf(budgets), opens: Math.max(...budgets.map(({ until }) => until)), budgets };
     const before = gates.get(name);
-    if (isClosed(before, nowMs) && before.why === gate.why && before.opens === gate.opens) return;
+    const same = before?.why === gate.why && before.opens === gate.opens && runsHeld(before) === runsHeld(gate);
+    if (isClosed(before, nowMs) && same) return;
     await store.closeGate({ scope, gate, how: "replace", announced: false });
   };
   await Promise.all([...gates].map(([name, gate]) => open(name, gate)));
@@ -40,7 +41,10 @@ export async function setBudgetHolds(store: GateStore & Clock, holds: readonly B
   await store.noteHolds();
 }
 
-/** All that is known of the budgets, because two gates with the same words and the same end are the same. */
+/** A monitor of 0.3.0 holds no runs. So this can change while a budget is used up. */
+const runsHeld = ({ budgets = [] }: Pick<Gate, "budgets">): number => budgets.filter((each) => each.holdsRuns).length;
+
+/** All that people read of the budgets. */
 const wordsOf = (budgets: readonly UsedBudget[]): string =>
   budgets
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))

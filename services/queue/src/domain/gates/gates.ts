@@ -40,6 +40,8 @@ export interface UsedBudget {
   readonly limit: string;
   /** When its period ends (ms since 1970). */
   readonly until: number;
+  /** Its runs under way may send no more messages to their models. Absent: they go on. */
+  readonly holdsRuns?: true;
 }
 
 /** A gate to close. */

@@ -1,5 +1,6 @@
 import type { Emergency } from "../emergency/emergency.js";
 import type { Offer } from "../executors/executor-store.js";
+import type { UsedBudget } from "../gates/gates.js";
 import type { Order } from "../order/order.js";
 import type { Task } from "../task/task.js";
 
@@ -45,6 +46,12 @@ export interface SyncFindings {
   readonly holdMs: number;
   /** The stop in force. */
   readonly emergency: Emergency | undefined;
+  /** Held leases whose runs may send no more messages to their models, and the used up budgets that hold them. */
+  readonly runHolds: readonly {
+    readonly id: string;
+    readonly fence: number;
+    readonly budgets: readonly UsedBudget[];
+  }[];
 }
 
 export interface Claim extends SyncMark {

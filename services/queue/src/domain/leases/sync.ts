@@ -24,6 +24,7 @@ export interface SyncAnswer {
   readonly leaseMs: number;
   /** The stop in force. */
   readonly emergency: Emergency | undefined;
+  readonly runHolds: SyncFindings["runHolds"];
 }
 
 export interface SyncOptions {
@@ -60,7 +61,7 @@ export function createSync(
   { leaseMs, engines, order, stopping }: SyncOptions,
 ): Sync {
   const { store, queue, waitingExecutors, observer } = deps;
-  const knownStops = createKnownStops();
+  const known = createKnown();
   const checkState = createStateCheck({ store, queue }, leaseMs);
   const claim = createClaim({ store, observer }, { leaseMs, order });
 
@@ -97,15 +98,15 @@ export function createSync(
           checking,
           claimsNothing ? { grants: [], waitMs: TICK_MS } : claim(wanted, checking, waiting.claimed),
         ]);
-        const { cancelled, lost, holdMs, emergency } = findings;
-        const news = grants.length + cancelled.length + lost.length > 0 || knownStops.isNews(input, emergency);
+        const { cancelled, lost, holdMs, emergency, runHolds } = findings;
+        const news = grants.length + cancelled.length + lost.length > 0 || known.isNews(input, findings);
         const leftMs = end - performance.now();
         // During a hold, the store waits for a new call of each executor. A check of a waiting call does not count as
         // one. So this call answers at once, and the executor calls again.
         const isAwaited = again && holdMs > 0;
         if (news || isAwaited || input.draining || leftMs <= 0 || stop.aborted) {
-          knownStops.note(input, emergency);
-          return { grants, cancelled, lost, nextSyncMs, leaseMs, emergency };
+          known.note(input, findings);
+          return { grants, cancelled, lost, nextSyncMs, leaseMs, emergency, runHolds };
         }
         const holdTickMs = holdMs > 0 ? Math.min(holdMs, HOLD_TICK_MS) : waitMs;
         if (!seen || !stillSeen) seen = { findings, ms };
@@ -119,22 +120,34 @@ export function createSync(
 }
 
 /**
- * Remembers which emergency stop each executor was told about here. So a waiting call answers at once when this
- * changes.
+ * Remembers which emergency stop and which held runs each executor was told about here. So a waiting call answers at
+ * once when these change.
  */
-function createKnownStops() {
-  const ids = new Map<string, string>();
+function createKnown() {
+  const stops = new Map<string, string>();
+  const holds = new Map<string, string>();
   const processOf = ({ executor, boot }: SyncMark): string => `${executor}/${boot}`;
   return {
-    isNews(input: SyncInput, emergency: Emergency | undefined): boolean {
+    isNews(input: SyncInput, { emergency, runHolds }: SyncFindings): boolean {
       // For a stop that ends runs, the executor's own receipt says what it knows. For other stops the last answer
       // counts; it does no harm when that answer was lost.
-      const unsaid = endsRuns(emergency) ? undefined : ids.get(processOf(input));
-      return (input.emergency?.id ?? unsaid) !== emergency?.id;
+      const unsaid = endsRuns(emergency) ? undefined : stops.get(processOf(input));
+      const isNewStop = (input.emergency?.id ?? unsaid) !== emergency?.id;
+      // The next Sync repeats the holds of an answer that was lost.
+      return isNewStop || namesOf(runHolds) !== (holds.get(processOf(input)) ?? "");
     },
-    note(input: SyncInput, emergency: Emergency | undefined): void {
-      if (emergency) ids.set(processOf(input), emergency.id);
-      else ids.delete(processOf(input));
+    note(input: SyncInput, { emergency, runHolds }: SyncFindings): void {
+      const process = processOf(input);
+      if (emergency) stops.set(process, emergency.id);
+      else stops.delete(process);
+      if (runHolds.length > 0) holds.set(process, namesOf(runHolds));
+      else holds.delete(process);
     },
   };
 }
+
+const namesOf = (runHolds: SyncFindings["runHolds"]): string =>
+  runHolds
+    .map(({ id, fence }) => `${id}/${fence}`)
+    .toSorted()
+    .join(" ");

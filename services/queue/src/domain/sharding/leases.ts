@@ -16,6 +16,7 @@ export const shardedLeases = ({ all, ofTask, stores }: Shards): LeaseStore => ({
     return {
       lost: [...unknown, ...findings.flatMap(({ lost }) => lost)],
       cancelled: findings.flatMap(({ cancelled }) => cancelled),
+      runHolds: findings.flatMap(({ runHolds }) => runHolds),
       unlisted: findings.flatMap(({ unlisted }) => unlisted),
       forgotten: findings.flatMap(({ forgotten }) => forgotten),
       holdMs: Math.max(...findings.map(({ holdMs }) => holdMs)),

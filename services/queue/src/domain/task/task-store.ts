@@ -50,6 +50,8 @@ export interface Report {
   readonly number: number;
   readonly started?: { readonly traceparent: string };
   readonly entries: readonly Uint8Array[];
+  /** See `Task.usageSoFar`. Absent: the entries do not say it. */
+  readonly usageSoFar?: string;
 }
 
 /** A task with the data that is stored apart from its record. */

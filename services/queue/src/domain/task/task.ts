@@ -116,6 +116,8 @@ export interface Task {
   readonly noted?: number;
   /** What its failed runs consumed. */
   readonly consumed?: Consumed;
+  /** What the attempt under way has used so far: an encoded `UsageSoFar`. The domain does not read it. */
+  readonly usageSoFar?: string;
   /** Runs that started. */
   readonly attempt?: number;
   /** Runs that count against `max`. Runs that met a limit of the provider or were given back do not count. */

@@ -10,7 +10,7 @@ import { AlertSeverity } from "../../monitor/v1/alerts.js";
 import { EmergencyLevel } from "../../queue/v1/emergency.js";
 import { Priority, TaskError, Usage } from "../../task/v1/task.js";
 import { Outcome } from "../../usage/v1/usage.js";
-import { WindowSignal } from "../../usage/v1/window.js";
+import { LoginWindows, WindowSignal } from "../../usage/v1/window.js";
 
 /**
  * Events that services send to each other through the event stream (packages/events says how it is stored). Events hold
@@ -179,6 +179,12 @@ export interface Event {
     | //
     /** `adaptation.decided` */
     { $case: "adaptationDecided"; value: AdaptationDecided }
+    | //
+    /**
+     * `usage.windows`. A provider has said, while runs work, what is used of a login's usage windows. The monitor reads
+     * it; no release writes it yet.
+     */
+    { $case: "usageWindows"; value: LoginWindows }
     | undefined;
 }
 
@@ -699,6 +705,9 @@ export const Event: MessageFns<Event> = {
       case "adaptationDecided":
         AdaptationDecided.encode(message.data.value, writer.uint32(234).fork()).join();
         break;
+      case "usageWindows":
+        LoginWindows.encode(message.data.value, writer.uint32(242).fork()).join();
+        break;
     }
     return writer;
   },
@@ -916,6 +925,14 @@ export const Event: MessageFns<Event> = {
             message.data = { $case: "adaptationDecided", value: AdaptationDecided.decode(reader, reader.uint32()) };
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.data = { $case: "usageWindows", value: LoginWindows.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1056,6 +1073,12 @@ export const Event: MessageFns<Event> = {
       case "adaptationDecided": {
         if (object.data?.value !== undefined && object.data?.value !== null) {
           message.data = { $case: "adaptationDecided", value: AdaptationDecided.fromPartial(object.data.value) };
+        }
+        break;
+      }
+      case "usageWindows": {
+        if (object.data?.value !== undefined && object.data?.value !== null) {
+          message.data = { $case: "usageWindows", value: LoginWindows.fromPartial(object.data.value) };
         }
         break;
       }

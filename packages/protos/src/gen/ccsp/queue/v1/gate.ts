@@ -84,7 +84,14 @@ export interface BudgetHold {
   /** Its limit in words, such as `100 requests a day`. 1-128 visible characters. */
   limit: string;
   /** When its period ends, and with it the hold. */
-  endTime: Date | undefined;
+  endTime:
+    | Date
+    | undefined;
+  /**
+   * Runs under way may send no more messages to their models. False from a monitor of 0.3.0, and for a budget of
+   * requests: a run that has begun is one request, and is counted when it ends.
+   */
+  holdsRuns: boolean;
 }
 
 /** Request for `PauseQueue`. */
@@ -480,7 +487,7 @@ export const Gate: MessageFns<Gate> = {
 };
 
 function createBaseBudgetHold(): BudgetHold {
-  return { budget: "", scope: undefined, action: 0, limit: "", endTime: undefined };
+  return { budget: "", scope: undefined, action: 0, limit: "", endTime: undefined, holdsRuns: false };
 }
 
 export const BudgetHold: MessageFns<BudgetHold> = {
@@ -499,6 +506,9 @@ export const BudgetHold: MessageFns<BudgetHold> = {
     }
     if (message.endTime !== undefined) {
       Timestamp.encode(toTimestamp(message.endTime), writer.uint32(42).fork()).join();
+    }
+    if (message.holdsRuns !== false) {
+      writer.uint32(48).bool(message.holdsRuns);
     }
     return writer;
   },
@@ -556,6 +566,14 @@ export const BudgetHold: MessageFns<BudgetHold> = {
             message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.holdsRuns = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -580,6 +598,7 @@ export const BudgetHold: MessageFns<BudgetHold> = {
     message.action = object.action ?? 0;
     message.limit = object.limit ?? "";
     message.endTime = object.endTime ?? undefined;
+    message.holdsRuns = object.holdsRuns ?? false;
     return message;
   },
 };

@@ -6,6 +6,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
 import { TaskSpec } from "../../task/v1/task.js";
+import { LoginWindows } from "../../usage/v1/window.js";
 import { HeldConversation } from "./conversation.js";
 import { EmergencyOrder, EmergencyReceipt } from "./emergency.js";
 import { EngineOffer, RunPolicy, SlotChange } from "./executor.js";
@@ -47,7 +48,14 @@ export interface SyncRequest {
    * What the operator of the executor lets tasks ask for. Absent: an executor of an earlier release, or one whose policy
    * is too large for a message. Then the queue takes it that the executor allows everything.
    */
-  policy: RunPolicy | undefined;
+  policy:
+    | RunPolicy
+    | undefined;
+  /**
+   * What providers have said of the usage windows of the executor's logins, as their answers came. Only what is new
+   * since the last Sync that was answered. No release sends or reads it yet: the number is kept for it.
+   */
+  windows: LoginWindows[];
 }
 
 /** A lease that an executor holds. */
@@ -97,6 +105,11 @@ export interface SyncResponse {
    * for which nothing waits are left out.
    */
   backlog: EngineBacklog[];
+  /**
+   * Held leases whose runs may send no more messages to their models now, because a budget is used up. Each answer has
+   * all of them. A run that is left out may go on. Executors of 0.3.0 let all runs go on.
+   */
+  runHolds: RunHold[];
 }
 
 /** An executor's time-limited right to run one attempt of a task. */
@@ -138,6 +151,16 @@ export interface CancelOrder {
   reason: string;
 }
 
+/** A run that may send no more messages to its model. See `SyncResponse.run_holds`. */
+export interface RunHold {
+  /** Id of the task. */
+  taskId: string;
+  /** Fence of the lease. */
+  fence: bigint;
+  /** Why, in words for people: the budgets that are used up. */
+  reason: string;
+}
+
 /** Work that waits for an engine. */
 export interface EngineBacklog {
   /** Name of the engine. */
@@ -162,6 +185,7 @@ function createBaseSyncRequest(): SyncRequest {
     slotChanges: [],
     adaptsSlots: false,
     policy: undefined,
+    windows: [],
   };
 }
 
@@ -205,6 +229,9 @@ export const SyncRequest: MessageFns<SyncRequest> = {
     }
     if (message.policy !== undefined) {
       RunPolicy.encode(message.policy, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.windows) {
+      LoginWindows.encode(v!, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -318,6 +345,14 @@ export const SyncRequest: MessageFns<SyncRequest> = {
             message.policy = RunPolicy.decode(reader, reader.uint32());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.windows.push(LoginWindows.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -353,6 +388,7 @@ export const SyncRequest: MessageFns<SyncRequest> = {
     message.policy = (object.policy !== undefined && object.policy !== null)
       ? RunPolicy.fromPartial(object.policy)
       : undefined;
+    message.windows = object.windows?.map((e) => LoginWindows.fromPartial(e)) || [];
     return message;
   },
 };
@@ -437,6 +473,7 @@ function createBaseSyncResponse(): SyncResponse {
     leaseLength: undefined,
     time: undefined,
     backlog: [],
+    runHolds: [],
   };
 }
 
@@ -465,6 +502,9 @@ export const SyncResponse: MessageFns<SyncResponse> = {
     }
     for (const v of message.backlog) {
       EngineBacklog.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.runHolds) {
+      RunHold.encode(v!, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -546,6 +586,14 @@ export const SyncResponse: MessageFns<SyncResponse> = {
             message.backlog.push(EngineBacklog.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.runHolds.push(RunHold.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -577,6 +625,7 @@ export const SyncResponse: MessageFns<SyncResponse> = {
       : undefined;
     message.time = object.time ?? undefined;
     message.backlog = object.backlog?.map((e) => EngineBacklog.fromPartial(e)) || [];
+    message.runHolds = object.runHolds?.map((e) => RunHold.fromPartial(e)) || [];
     return message;
   },
 };
@@ -822,6 +871,88 @@ export const CancelOrder: MessageFns<CancelOrder> = {
   },
   fromPartial(object: DeepPartial<CancelOrder>): CancelOrder {
     const message = createBaseCancelOrder();
+    message.taskId = object.taskId ?? "";
+    message.fence = (object.fence !== undefined && object.fence !== null) ? BigInt(object.fence) : 0n;
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseRunHold(): RunHold {
+  return { taskId: "", fence: 0n, reason: "" };
+}
+
+export const RunHold: MessageFns<RunHold> = {
+  encode(message: RunHold, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asIntN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type int64 too large");
+      }
+      writer.uint32(16).int64(message.fence);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunHold {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunHold();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.fence = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RunHold>): RunHold {
+    return RunHold.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RunHold>): RunHold {
+    const message = createBaseRunHold();
     message.taskId = object.taskId ?? "";
     message.fence = (object.fence !== undefined && object.fence !== null) ? BigInt(object.fence) : 0n;
     message.reason = object.reason ?? "";

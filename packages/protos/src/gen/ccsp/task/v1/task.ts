@@ -133,9 +133,9 @@ export enum ErrorCategory {
    */
   CONTEXT_OVERFLOW = 8,
   /**
-   * BUDGET_EXCEEDED - The run has spent `limits.budget_usd`.
+   * BUDGET_EXCEEDED - The run has spent `limits.budget_usd`, or a budget that holds it is used up. The message names that budget.
    * Tried again: no.
-   * Do: allow more.
+   * Do: allow more, or wait for the next period of the budget.
    */
   BUDGET_EXCEEDED = 9,
   /**
@@ -464,6 +464,8 @@ export interface Task {
    * older version.
    */
   promptSnippet: string;
+  /** What the attempt under way has used so far. Absent unless the task is RUNNING, and while nothing is known. */
+  usageSoFar: UsageSoFar | undefined;
 }
 
 /** Usage of an engine. An absent number is not known; it does not mean zero. */
@@ -668,7 +670,10 @@ export interface UsageSoFar {
   usage:
     | Usage
     | undefined;
-  /** Cost in US dollars. Absent when it is not known: some engines report it only with their result. */
+  /**
+   * Cost in US dollars. Absent when it is not known: without the executor's broker, some engines report it only with
+   * their result.
+   */
   costUsd:
     | number
     | undefined;
@@ -1588,6 +1593,7 @@ function createBaseTask(): Task {
     traceId: "",
     readyTime: undefined,
     promptSnippet: "",
+    usageSoFar: undefined,
   };
 }
 
@@ -1631,6 +1637,9 @@ export const Task: MessageFns<Task> = {
     }
     if (message.promptSnippet !== "") {
       writer.uint32(106).string(message.promptSnippet);
+    }
+    if (message.usageSoFar !== undefined) {
+      UsageSoFar.encode(message.usageSoFar, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -1752,6 +1761,14 @@ export const Task: MessageFns<Task> = {
             message.promptSnippet = reader.string();
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.usageSoFar = UsageSoFar.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1786,6 +1803,9 @@ export const Task: MessageFns<Task> = {
     message.traceId = object.traceId ?? "";
     message.readyTime = object.readyTime ?? undefined;
     message.promptSnippet = object.promptSnippet ?? "";
+    message.usageSoFar = (object.usageSoFar !== undefined && object.usageSoFar !== null)
+      ? UsageSoFar.fromPartial(object.usageSoFar)
+      : undefined;
     return message;
   },
 };

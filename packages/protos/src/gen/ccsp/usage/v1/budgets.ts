@@ -131,7 +131,10 @@ export interface BudgetStanding {
   budget:
     | Budget
     | undefined;
-  /** What was used, in the unit of the budget. */
+  /**
+   * What was used, in the unit of the budget. In dollars and tokens, it has what runs under way have used so far, except
+   * for the budget of an account.
+   */
   used: number;
   /** The used share of the limit. 1 or more: the budget is used up. */
   share: number;
@@ -145,7 +148,7 @@ export interface BudgetStanding {
     | undefined;
   /** What happens to new work now: refused, parked, or `BUDGET_ACTION_UNSPECIFIED` while the budget is not used up. */
   actionInForce: BudgetAction;
-  /** Runs of this period. */
+  /** Runs that ended in this period. */
   runs: bigint;
   /** Those of the runs that did not count, because their cost or their tokens are not known. */
   unknownRuns: bigint;

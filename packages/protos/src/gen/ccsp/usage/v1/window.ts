@@ -22,7 +22,17 @@ export enum WindowState {
   UNRECOGNIZED = -1,
 }
 
-/** What an engine said about one usage window of its login, in one run. */
+/** What a provider said about the usage windows of a login. */
+export interface LoginWindows {
+  /** Name of the engine. */
+  engine: string;
+  /** Name of the login. Empty: the engine has only one. */
+  account: string;
+  /** Each window once. */
+  windows: WindowSignal[];
+}
+
+/** What an engine or its provider said about one usage window of a login. */
 export interface WindowSignal {
   /** Name of the window, as the engine gives it, such as `five_hour`. 1 to 64 characters of `[A-Za-z0-9._-]`. */
   name: string;
@@ -39,6 +49,85 @@ export interface WindowSignal {
   /** Length of the window. Absent when it is not known. */
   length: Duration | undefined;
 }
+
+function createBaseLoginWindows(): LoginWindows {
+  return { engine: "", account: "", windows: [] };
+}
+
+export const LoginWindows: MessageFns<LoginWindows> = {
+  encode(message: LoginWindows, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.engine !== "") {
+      writer.uint32(10).string(message.engine);
+    }
+    if (message.account !== "") {
+      writer.uint32(18).string(message.account);
+    }
+    for (const v of message.windows) {
+      WindowSignal.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoginWindows {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoginWindows();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.account = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.windows.push(WindowSignal.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LoginWindows>): LoginWindows {
+    return LoginWindows.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoginWindows>): LoginWindows {
+    const message = createBaseLoginWindows();
+    message.engine = object.engine ?? "";
+    message.account = object.account ?? "";
+    message.windows = object.windows?.map((e) => WindowSignal.fromPartial(e)) || [];
+    return message;
+  },
+};
 
 function createBaseWindowSignal(): WindowSignal {
   return { name: "", state: 0, resetTime: undefined, usedShare: undefined, length: undefined };
