@@ -57,7 +57,7 @@ export type {
   RetryInput,
   TaskInput,
 } from "./task-input.js";
-export type { PermissionDenial, RunResources, TaskResult, Usage } from "./task-result.js";
+export type { PermissionDenial, RunResources, TaskResult, Usage, UsageSoFar } from "./task-result.js";
 export type { TaskLimits, TaskRetry, TaskSpec } from "./task-spec.js";
 export type { TaskSpan, TaskTrace } from "./task-trace.js";
 export type { ClientTls } from "./tls.js";

@@ -2,7 +2,7 @@ import type { CategoryName } from "@ccsp/errors";
 import { type TaskEvent as Message, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { STATES, type TaskStateName } from "./task.js";
 import { type TaskError, toTaskError } from "./task-error.js";
-import { type TaskResult, toTaskResult, toUsage, type Usage } from "./task-result.js";
+import { type TaskResult, toTaskResult, toUsageSoFar, type UsageSoFar } from "./task-result.js";
 import { categoryName, nameOf } from "./words.js";
 
 /** One entry of a task's log. The sequences of one task start at 1 and have no gap. */
@@ -45,18 +45,7 @@ export type EntryBody =
   | { readonly type: "taken-back"; readonly message: number }
   | { readonly type: "tool"; readonly name: string }
   | { readonly type: "notice"; readonly category: CategoryName; readonly message: string }
-  | {
-      readonly type: "usage";
-      /** Number of model turns that are complete. */
-      readonly turns: number;
-      /** Number of uses of tools. */
-      readonly toolUses: number;
-      readonly usage: Usage | undefined;
-      /** In US dollars. Some engines tell it only with their result. */
-      readonly costUsd: number | undefined;
-      /** "" when it is not known. */
-      readonly model: string;
-    }
+  | ({ readonly type: "usage" } & UsageSoFar)
   | {
       readonly type: "ended";
       readonly state: EndState;
@@ -92,10 +81,8 @@ function toBody(event: Message["event"]): EntryBody {
       return { type: "tool", ...event.value };
     case "engineNotice":
       return { type: "notice", category: categoryName(event.value.category), message: event.value.message };
-    case "usageSoFar": {
-      const { usage, ...plain } = event.value;
-      return { type: "usage", ...plain, usage: usage && toUsage(usage) };
-    }
+    case "usageSoFar":
+      return { type: "usage", ...toUsageSoFar(event.value) };
     case "taskEnded": {
       const { state, result, error } = event.value;
       return {

@@ -1,4 +1,8 @@
-import { TaskResult as Message, type Usage as UsageMessage } from "@ccsp/protos/ccsp/task/v1/task.js";
+import {
+  TaskResult as Message,
+  type UsageSoFar as SoFarMessage,
+  type Usage as UsageMessage,
+} from "@ccsp/protos/ccsp/task/v1/task.js";
 import { durationMs, toDuration } from "@ccsp/protos/duration.js";
 
 /** Result of a task. */
@@ -56,6 +60,19 @@ export interface Usage {
   readonly cacheCreationTokens: number;
 }
 
+/** What an attempt has used so far, in totals. */
+export interface UsageSoFar {
+  /** Number of model turns that are complete. */
+  readonly turns: number;
+  /** Number of uses of tools. */
+  readonly toolUses: number;
+  readonly usage: Usage | undefined;
+  /** In US dollars. Undefined: it is not known. Without the executor's broker, some engines tell it only with their result. */
+  readonly costUsd: number | undefined;
+  /** "" when it is not known. */
+  readonly model: string;
+}
+
 /** Resources that all processes of a run used together. */
 export interface RunResources {
   /** CPU time, user and system. Undefined: it is not known. */
@@ -85,11 +102,16 @@ export function toTaskResult({ usage, runTime, queueWait, resources, ...plain }:
   };
 }
 
-export const toUsage = ({ inputTokens, outputTokens, cacheReadTokens, cacheCreationTokens }: UsageMessage): Usage => ({
+const toUsage = ({ inputTokens, outputTokens, cacheReadTokens, cacheCreationTokens }: UsageMessage): Usage => ({
   inputTokens: Number(inputTokens),
   outputTokens: Number(outputTokens),
   cacheReadTokens: Number(cacheReadTokens),
   cacheCreationTokens: Number(cacheCreationTokens),
+});
+
+export const toUsageSoFar = ({ usage, ...plain }: SoFarMessage): UsageSoFar => ({
+  ...plain,
+  usage: usage && toUsage(usage),
 });
 
 /** Fields of a result. */

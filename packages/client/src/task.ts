@@ -1,7 +1,7 @@
 import { type Task as Message, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Names } from "@ccsp/protos/words.js";
 import { type TaskError, toTaskError } from "./task-error.js";
-import { type TaskResult, toTaskResult } from "./task-result.js";
+import { type TaskResult, toTaskResult, toUsageSoFar, type UsageSoFar } from "./task-result.js";
 import { type TaskSpec, toTaskSpec } from "./task-spec.js";
 import { nameOf } from "./words.js";
 
@@ -60,6 +60,8 @@ export interface Task {
   readonly readyTime: Date | undefined;
   /** The beginning of the prompt on one line, at most 100 characters. Only in lists; "" elsewhere. */
   readonly promptSnippet: string;
+  /** What the attempt under way has used so far. Undefined unless the task is RUNNING, and while nothing is known. */
+  readonly usageSoFar: UsageSoFar | undefined;
 }
 
 export const STATES = {
@@ -75,10 +77,11 @@ export const STATES = {
   EXPIRED: TaskState.EXPIRED,
 } as const satisfies Record<TaskStateName | Names<typeof TaskState>, TaskState>;
 
-export const toTask = ({ spec, state, error, result, ...plain }: Message): Task => ({
+export const toTask = ({ spec, state, error, result, usageSoFar, ...plain }: Message): Task => ({
   ...plain,
   spec: spec && toTaskSpec(spec),
   state: nameOf(STATES, state),
   error: error && toTaskError(error),
   result: result && toTaskResult(result),
+  usageSoFar: usageSoFar && toUsageSoFar(usageSoFar),
 });
