@@ -49,7 +49,7 @@ export { createLineSplitter, type LineSplitter, LineTooLong } from "./line-split
 export { type EndOfRun, outcomeOf } from "./outcome.js";
 export type { EngineContext, EnginePlugin } from "./plugin.js";
 export { promptOnly } from "./prompt-only.js";
-export type { BrokeredSecret, Provider } from "./provider.js";
+export type { AnswerHead, BrokeredSecret, Provider } from "./provider.js";
 export {
   createBelow,
   type FileFacts,

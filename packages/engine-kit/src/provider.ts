@@ -1,3 +1,5 @@
+import type { WindowSignal } from "./engine.js";
+
 /**
  * The provider that a run asks for its models, and the login that the run does not hold. The executor's broker stands
  * between them. It passes on the listed requests, with the login in place of the placeholder.
@@ -14,8 +16,20 @@ export interface Provider {
   /** All else that a run may ask. */
   readonly others: readonly string[];
   readonly login: readonly BrokeredSecret[];
+  /**
+   * What an answer to a message says of the usage windows of the login, with all windows by the names that the engine
+   * gives them too. It is not asked if the run may use another login. Absent: answers do not say it.
+   */
+  readonly windowsOf?: ((head: AnswerHead) => readonly WindowSignal[]) | undefined;
   /** The run may also use another login, which something that the operator trusts has given it. */
   readonly ownLogin?: boolean | undefined;
+}
+
+/** How an answer of a provider begins. */
+export interface AnswerHead {
+  readonly status: number;
+  /** By their names in lower case. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
 /** A key or a token that an engine sends in `x-api-key` or as a bearer token. */

@@ -18,6 +18,7 @@ import { systemClock, timerOf } from "./domain/clock.js";
 import { createConversations } from "./domain/conversations.js";
 import { Executor } from "./domain/executor.js";
 import { Hooks } from "./domain/hooks/hooks.js";
+import { LiveWindows } from "./domain/live-windows.js";
 import { policedParts } from "./domain/policy.js";
 import { createToldPolicy } from "./domain/told-policy.js";
 import { enginePlugins } from "./engines/config.js";
@@ -107,7 +108,8 @@ async function openExecutor(
   const { graceMs } = supervision;
   const metrics = createExecutorMetrics(registry);
 
-  const { launcher, broker, sandbox, noWorkingFolders } = await openSupervisor(boot);
+  const windows = new LiveWindows();
+  const { launcher, broker, sandbox, noWorkingFolders } = await openSupervisor(boot, windows);
   const warm = new WarmPool({
     ...config.warm,
     startsAtOnce: availableParallelism(),
@@ -153,6 +155,7 @@ async function openExecutor(
     bootId,
     engines,
     warm,
+    windows,
     queue,
     kept: ends,
     metrics,
@@ -185,7 +188,10 @@ async function openExecutor(
 }
 
 /** Ends the processes that an earlier boot left, before the executor claims work. */
-async function openSupervisor({ config, bootId, registry, open, log }: Boot): Promise<{
+async function openSupervisor(
+  { config, bootId, registry, open, log }: Boot,
+  windows: LiveWindows,
+): Promise<{
   readonly launcher: Launcher;
   readonly broker: Broker | undefined;
   readonly sandbox: SandboxStatus;
@@ -206,7 +212,14 @@ async function openSupervisor({ config, bootId, registry, open, log }: Boot): Pr
     temporary: folder.temporary,
     log,
   });
-  const broker = openBroker({ mode: config.broker, sandbox, status, observer: createModelRequests(registry), log });
+  const broker = openBroker({
+    mode: config.broker,
+    sandbox,
+    status,
+    observer: createModelRequests(registry),
+    onWindows: (engine, said) => windows.note(engine, said),
+    log,
+  });
   const launcher = await open(
     "supervisor",
     createSupervisor({

@@ -8,7 +8,7 @@ import {
 import { createServer as createHttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { issueForHost } from "@ccsp/certificates";
-import type { BrokeredUse, Provider, RunBrokerHandle } from "@ccsp/engine-kit";
+import type { BrokeredUse, Provider, RunBrokerHandle, WindowSignal } from "@ccsp/engine-kit";
 import { operatorFiles } from "@ccsp/engine-kit/own-files";
 import type { Logger } from "pino";
 import type { Dispatcher } from "undici";
@@ -27,7 +27,7 @@ export interface Broker {
    * Opens the way of one run to its provider. `env`: the environment that the engine would have; its proxy and its
    * certificates are those of the broker's own connections. Rejects if the proxy cannot be used.
    */
-  open(provider: Provider, run: { readonly name: string; readonly env: Environment }): Promise<BrokeredRun>;
+  open(provider: Provider, run: { readonly name: string; readonly engine: string; readonly env: Environment }): Promise<BrokeredRun>;
   /** To be called when all runs are over. */
   close(): Promise<void>;
 }
@@ -50,7 +50,14 @@ const MOST_REQUESTS = 64;
 /** The key is in memory only, so the certificate ends with this process. */
 const DAYS = 3_650;
 
-export function createBroker({ observer, log }: { readonly observer: Observer; readonly log: Logger }): Broker {
+export interface BrokerOptions {
+  readonly observer: Observer;
+  /** A provider has spoken of the usage windows of an engine's login. */
+  readonly onWindows: (engine: string, windows: readonly WindowSignal[]) => void;
+  readonly log: Logger;
+}
+
+export function createBroker({ observer, onWindows, log }: BrokerOptions): Broker {
   const providers = createProviders();
   /** One for each host, so that a start of a run makes no key. */
   const certificates = new Map<string, ReturnType<typeof issueForHost>>();
@@ -61,13 +68,14 @@ export function createBroker({ observer, log }: { readonly observer: Observer; r
     return made;
   };
   return {
-    async open(provider, { name, env }) {
+    async open(provider, { name, engine, env }) {
       const url = new URL(provider.url);
       const ofRun = log.child({ run: name });
       const more = await moreCertificates(env, ofRun);
       const dispatcher = providers.of(url, env, more);
       const pair = url.protocol === "https:" ? await certificateOf(hostIn(url)) : undefined;
-      return new RunBroker({ provider, url, dispatcher, pair, more, observer, log: ofRun });
+      const tellWindows = (windows: readonly WindowSignal[]) => onWindows(engine, windows);
+      return new RunBroker({ provider, url, dispatcher, pair, more, observer, tellWindows, log: ofRun });
     },
     close: () => providers.close(),
   };
@@ -89,6 +97,7 @@ interface RunBrokerOptions {
   readonly pair: Awaited<ReturnType<typeof issueForHost>> | undefined;
   readonly more: string;
   readonly observer: Observer;
+  readonly tellWindows: (windows: readonly WindowSignal[]) => void;
   readonly log: Logger;
 }
 
@@ -209,6 +218,7 @@ class RunBroker implements BrokeredRun {
         const { "content-type": contentType = "", "content-encoding": contentEncoding = "" } = headers;
         status = code;
         this.#retryAtMs = code === 429 ? retryAt(headers) : undefined;
+        this.#readWindows(code, headers);
         if (provider.counts)
           meter = openMeter({ contentType, contentEncoding }, { onFirstToken: () => observed.firstToken() });
         return meter ?? UNCOUNTED;
@@ -219,6 +229,17 @@ class RunBroker implements BrokeredRun {
         observed.ended({ status, answer });
       },
     };
+  }
+
+  #readWindows(status: number, headers: IncomingHttpHeaders): void {
+    const { provider, tellWindows } = this.#options;
+    if (provider.ownLogin || !provider.windowsOf) return;
+    try {
+      tellWindows(provider.windowsOf({ status, headers }));
+    } catch (err) {
+      // An engine may be a plugin.
+      this.#tell("what an answer says of usage windows could not be read", { err });
+    }
   }
 
   #refuse(response: ServerResponse, why: string): void {

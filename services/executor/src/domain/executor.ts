@@ -7,9 +7,10 @@ import { EngineSlots, type EngineStatus } from "./engine-slots.js";
 import { createHeldLeases, type HeldLeases } from "./held-leases.js";
 import type { InstalledEngine } from "./installed-engine.js";
 import { type KeptEnds, tellLeft } from "./kept-ends.js";
+import type { LiveWindows } from "./live-windows.js";
 import { LoginChecks } from "./login-checks.js";
 import { createProbe, type Probe, type ProbeReport } from "./probe.js";
-import type { Lease, LeaseId, SlotChange, SyncAnswer, ToldPolicy } from "./queue.js";
+import type { Lease, LeaseId, SlotChange, SyncAnswer, SyncRequest, ToldPolicy } from "./queue.js";
 import { SyncLoop, type SyncState } from "./sync-loop.js";
 import type { WarmProcesses } from "./warm.js";
 
@@ -19,6 +20,7 @@ export interface ExecutorOptions extends AttemptDeps {
   readonly engines: readonly InstalledEngine[];
   readonly kept: KeptEnds;
   readonly warm: WarmProcesses;
+  readonly windows: LiveWindows;
   /** What is reported of the policy to the queue. Absent: nothing. */
   readonly tells?: (() => ToldPolicy | undefined) | undefined;
   /**
@@ -109,6 +111,7 @@ export class Executor {
       onEmpty: () => this.#sync.renew(),
       log: this.#log,
     });
+    options.windows.onClosed = () => this.#sync.renew();
     this.#logins = new LoginChecks({ probe: (engine, signal) => this.probe(engine, signal) });
   }
 
@@ -201,11 +204,10 @@ export class Executor {
   }
 
   #state(): SyncState {
-    const { executorId, bootId } = this.#options;
+    const { executorId, bootId, adaptsSlots, windows } = this.#options;
     const draining = this.#isDraining();
     const engines = this.#slots.offers(!draining);
     const [leases, emergency] = [this.#held.ids(), this.#emergency.receipt()];
-    const { adaptsSlots } = this.#options;
     const slotChanges = this.#slots.changes();
     return {
       executorId,
@@ -217,6 +219,7 @@ export class Executor {
       emergency,
       slotChanges,
       adaptsSlots,
+      windows: windows.untold().map((said) => ({ ...said, account: this.#slots.find(said.engine)?.engine.account ?? "" })),
     };
   }
 
@@ -226,18 +229,19 @@ export class Executor {
     this.#emergency.check();
   }
 
-  #apply(answer: SyncAnswer, sent: readonly LeaseId[], sentAt: number): void {
-    const { clock, onClockAhead } = this.#options;
+  #apply(answer: SyncAnswer, sent: SyncRequest, sentAt: number): void {
+    const { clock, onClockAhead, windows } = this.#options;
+    windows.told(sent.windows);
     if (answer.timeMs !== undefined) onClockAhead(clock.date() - answer.timeMs);
     this.#backlog = answer.backlog;
     const lost = new Set(answer.lostTaskIds);
-    for (const id of sent) {
+    for (const id of sent.leases) {
       if (lost.has(id.taskId)) this.#lose(id);
       else this.#held.renew(id, sentAt, answer.leaseMs);
     }
     for (const id of answer.cancellations) this.#held.find(id)?.stop("cancel");
     const reasons = new Map(answer.runHolds.map(({ taskId, fence, reason }) => [`${taskId}/${fence}`, reason]));
-    for (const id of sent) this.#held.find(id)?.hold(reasons.get(`${id.taskId}/${id.fence}`));
+    for (const id of sent.leases) this.#held.find(id)?.hold(reasons.get(`${id.taskId}/${id.fence}`));
     if (this.#emergency.follow(answer.emergency)) void this.#allowWarm();
     for (const lease of answer.leases) this.#take(lease, sentAt, answer.leaseMs);
   }

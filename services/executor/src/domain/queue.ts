@@ -74,6 +74,15 @@ export interface SyncRequest {
   readonly adaptsSlots: boolean;
   /** What tasks may ask for here. Undefined: the queue is not told. */
   readonly policy?: ToldPolicy | undefined;
+  /** What the queue does not know yet of the windows of logins. */
+  readonly windows: readonly LoginWindows[];
+}
+
+/** What a provider has said of the usage windows of a login. */
+export interface LoginWindows {
+  readonly engine: string;
+  readonly account: string;
+  readonly windows: readonly WindowSignal[];
 }
 
 /** The part of the policy by which the queue refuses at once what this executor would refuse. */

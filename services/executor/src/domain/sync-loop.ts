@@ -17,8 +17,8 @@ export interface SyncLoopDeps {
   readonly policy?: (() => ToldPolicy | undefined) | undefined;
   /** Whether the lease has an attempt here. */
   readonly holds: (id: LeaseId) => boolean;
-  /** Takes an answer to a call that was sent at `sentAt` and listed `leases`. */
-  readonly apply: (answer: SyncAnswer, leases: readonly LeaseId[], sentAt: number) => void;
+  /** Takes the answer to a call that was sent at `sentAt`. */
+  readonly apply: (answer: SyncAnswer, sent: SyncRequest, sentAt: number) => void;
 }
 
 /** An idle Sync waits at the queue for at most this long. */
@@ -132,7 +132,7 @@ export class SyncLoop {
       return await clock.wait(backoffMs(1, QUEUE_AWAY), signal);
     }
     this.#answered(answer);
-    apply(answer, request.leases, sentAt);
+    apply(answer, request, sentAt);
     const pauseMs = this.#pauseMs(request, answer, sentAt);
     if (pauseMs !== undefined) await clock.wait(Math.min(pauseMs, this.#nextSyncMs), signal);
   }

@@ -16,7 +16,7 @@ import {
 } from "../domain/queue.js";
 import { toOrder, toReceiptMessage } from "./emergency.js";
 import { type EndMessage, toEndMessage } from "./ends.js";
-import { toLease, toPolicyMessage, toTaskEvent } from "./messages.js";
+import { toLease, toPolicyMessage, toTaskEvent, toWindows } from "./messages.js";
 
 /** The calls that an executor makes. */
 export type QueueClient = Pick<
@@ -57,7 +57,7 @@ class GrpcQueue implements QueuePort {
   }
 
   async sync(request: SyncRequest, signal: AbortSignal): Promise<SyncAnswer | "stale"> {
-    const { sequence, leases, engines, maxWaitMs, emergency, slotChanges, policy } = request;
+    const { sequence, leases, engines, maxWaitMs, emergency, slotChanges, policy, windows } = request;
     const message = {
       ...request,
       sequence: BigInt(sequence),
@@ -66,6 +66,7 @@ class GrpcQueue implements QueuePort {
       maxWait: toDuration(maxWaitMs),
       emergency: emergency && toReceiptMessage(emergency),
       policy: policy && toPolicyMessage(policy),
+      windows: windows.map(({ windows: said, ...login }) => ({ ...login, windows: toWindows(said) })),
       slotChanges: slotChanges.map(({ engine, change: { timeMs, ...change } }) => ({
         engine,
         ...change,

@@ -44,7 +44,7 @@ export interface Launcher {
 export type LaunchOptions = Pick<
   RunOptions,
   "run" | "command" | "prepare" | "traceparent" | "workingFolder" | "workingRoot"
->;
+> & { readonly engine: string };
 
 /**
  * Runs engines of any kind. Each run has its own session, its own folders, its own limits, and an environment with only
@@ -63,7 +63,7 @@ class HostSupervisor implements Launcher {
   }
 
   async launch(launched: LaunchOptions): Promise<LaunchedProcess> {
-    const { run, command, prepare, traceparent, workingFolder, workingRoot } = launched;
+    const { run, engine, command, prepare, traceparent, workingFolder, workingRoot } = launched;
     const { path, graceMs, setpriv, sandbox, broker, log } = this.#options;
     const onFault = (err: unknown, message: string) => log.error({ err, run }, message);
     const cookie = this.#cookieOf(run);
@@ -74,7 +74,7 @@ class HostSupervisor implements Launcher {
       const always = { PATH: path, HOME: folder.home, TMPDIR: folder.tmp, LANG: "C.UTF-8" };
       const traced = traceparent === "" ? {} : { TRACEPARENT: traceparent };
       const given = { ...always, ...own, ...traced };
-      const standIn = provider && (await broker?.open(provider, { name: run, env: given }));
+      const standIn = provider && (await broker?.open(provider, { name: run, engine, env: given }));
       const env = standIn?.trusts ? await trusting(standIn.trusts, folder, given) : given;
       place.brokered = standIn;
       const confined = await sandbox?.open({

@@ -70,7 +70,7 @@ export class WarmPool implements WarmProcesses {
       start: async (run) => {
         const waiting = this.#take(engine, run);
         if (waiting) log.debug({ engine, run: run.run, pid: waiting.pid }, "a process that waited serves a run");
-        const process = waiting ?? (await launcher.launch(run));
+        const process = waiting ?? (await launcher.launch({ ...run, engine }));
         return process.use(run, { waited: waiting !== undefined });
       },
     };
@@ -178,7 +178,7 @@ export class WarmPool implements WarmProcesses {
     const { clock, launcher, log } = this.#options;
     const since = clock.now();
     try {
-      const process = await launcher.launch({ ...kind.start, run: `warm-${++this.#names}:0`, traceparent: "" });
+      const process = await launcher.launch({ ...kind.start, engine: kind.engine, run: `warm-${++this.#names}:0`, traceparent: "" });
       this.#waiting.add({ kind, process, since });
     } catch (err) {
       log.warn({ err, engine: kind.engine }, "no process could be started to wait for a run");

@@ -9,16 +9,18 @@ import type { TaskSpans } from "../application/task-spans.js";
 import type { TaskConversations } from "../conversations/task-conversations.js";
 import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
 import { usedUp } from "../domain/gates/budget-holds.js";
+import type { Gates } from "../domain/gates/gate-keeper.js";
 import type { Sync } from "../domain/leases/sync.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
 import { toOrder } from "../messages/emergency-message.js";
 import { failFacts } from "../messages/run-facts.js";
 import { toLease } from "../messages/task-message.js";
 import { toState } from "../messages/words.js";
-import { readFailure, readReport, readSync } from "./requests.js";
+import { readFailure, readReport, readSync, readWindows } from "./requests.js";
 
 export interface LeaseDeps {
   readonly queue: Queue;
+  readonly gates: Gates;
   readonly sync: Sync;
   readonly complete: Complete;
   readonly conversations: TaskConversations;
@@ -33,6 +35,7 @@ type Rpc = "sync" | "report" | "complete" | "fail" | "release";
 /** The RPCs with which an executor gets, renews and ends its leases. */
 export function leaseHandlers({
   queue,
+  gates,
   sync,
   complete,
   conversations,
@@ -42,7 +45,9 @@ export function leaseHandlers({
 }: LeaseDeps): Pick<Handlers<QueueServiceService>, Rpc> {
   return {
     async sync(request, context) {
-      const answer = await sync(readSync(request, context), context.signal);
+      const input = readSync(request, context);
+      for (const said of readWindows(request)) await gates.windowsSaid(said, clock.now());
+      const answer = await sync(input, context.signal);
       return {
         leases: await deliver(
           answer.grants,

@@ -3,6 +3,7 @@ import { invalidFields, visible } from "@ccsp/errors";
 import type { CallContext } from "@ccsp/grpc-kit";
 import type { FailRequest, ReportRequest } from "@ccsp/protos/ccsp/queue/v1/attempt.js";
 import type { SyncRequest } from "@ccsp/protos/ccsp/queue/v1/sync.js";
+import { WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { durationMs } from "@ccsp/protos/duration.js";
 import { readTraceparent } from "@ccsp/telemetry";
 import { readReceipt } from "../application/read-emergency.js";
@@ -11,12 +12,16 @@ import type { Offer } from "../domain/executors/executor-store.js";
 import { Faults } from "../domain/fields/faults.js";
 import { isExecutorId } from "../domain/fields/ids.js";
 import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
+import type { SaidWindows } from "../domain/gates/gates.js";
+import { scopeName } from "../domain/gates/scope.js";
 import type { SyncInput } from "../domain/leases/sync.js";
 import type { Failure } from "../domain/task/task.js";
 import type { Report } from "../domain/task/task-store.js";
+import { windowsData } from "../messages/event-data.js";
 import { failureOf } from "../messages/failure.js";
 import { encodeReported } from "../messages/log-message.js";
 import { readRunPolicy } from "../messages/run-policy.js";
+import { validWindows } from "../messages/run-facts.js";
 import { storeUsageSoFar } from "../messages/task-message.js";
 
 // An executor that holds more leases than this is faulty.
@@ -69,6 +74,24 @@ export function readSync(request: SyncRequest, { deadline }: CallContext): SyncI
     maxWaitMs: Math.min(durationMs(request.maxWait), leftMs),
     ...(emergency && { emergency }),
   };
+}
+
+/**
+ * What the executor says of the windows of the logins that it offers. What is not valid is dropped, as `validWindows`
+ * does: the executor must get its answer.
+ */
+export function readWindows({ windows, engines }: Pick<SyncRequest, "windows" | "engines">): readonly SaidWindows[] {
+  const logins = new Set(engines.map((offer) => scopeName({ kind: "account", ...offer })));
+  return windows
+    .slice(0, MAX_OFFERS)
+    .filter((said) => logins.has(scopeName({ kind: "account", ...said })))
+    .map(({ engine, account, windows: all }) => {
+      const valid = validWindows(all);
+      const closed = valid.filter(({ state }) => state === WindowState.CLOSED);
+      const resetsMs = closed.flatMap(({ resetTime }) => (resetTime ? [resetTime.getTime()] : []));
+      const closedUntilMs = resetsMs.length > 0 ? Math.max(...resetsMs) : undefined;
+      return { engine, account, data: windowsData({ engine, account, windows: valid }), closedUntilMs };
+    });
 }
 
 /** Empty: an executor of an earlier release does not say where it is. */

@@ -1,5 +1,6 @@
 import { encodeEventData } from "@ccsp/events";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { LoginWindows } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { toStoredJson } from "@ccsp/protos/json.js";
 import type { Emergency } from "../domain/emergency/emergency.js";
 import type { Closing, Gate } from "../domain/gates/gates.js";
@@ -41,6 +42,11 @@ export function emergencyResumeData(resume: { id: string; who: string; why: stri
 /** Data of `session.timeout`. */
 export function sessionTimeoutData({ engine, account, executor }: NonNullable<Closing["login"]>): string {
   return encodeEventData({ $case: "sessionTimeout", value: { engine, account, executorId: executor } });
+}
+
+/** Data of `usage.windows`. */
+export function windowsData(said: LoginWindows): string {
+  return encodeEventData({ $case: "usageWindows", value: said });
 }
 
 /** A scope in the form that `ccsp pause` takes: a label is as the caller gave it. */

@@ -62,7 +62,7 @@ const MOST_WINDOWS = 8;
 const WINDOW_NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Drops what is not valid instead of refusing it: a strange window must not cost the task its end. */
-const validWindows = (windows: readonly WindowSignal[]): WindowSignal[] =>
+export const validWindows = (windows: readonly WindowSignal[]): WindowSignal[] =>
   windows
     .filter(({ name, resetTime }) => WINDOW_NAME.test(name) && !Number.isNaN(resetTime?.getTime()))
     .slice(0, MOST_WINDOWS);

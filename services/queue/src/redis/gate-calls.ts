@@ -44,6 +44,8 @@ export function createGateCalls(shard: Shard): GateStore {
       return opened === "ok";
     },
 
+    tellWindows: async (data) => void (await scripts.tellWindows({ events }, clock(), data)),
+
     noteHolds: async () => void (await redis.hset(shard.keys.meta, "budgets", await shard.now())),
 
     async holdsSetMs() {

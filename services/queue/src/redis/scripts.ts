@@ -146,6 +146,7 @@ const bindLeaseScripts = (redis: RedisClient) => ({
 const bindGateScripts = (redis: RedisClient) => ({
   closeGate: bindScript(redis, lua("close_gate"), ["gates", "events"], String),
   openGate: bindScript(redis, lua("open_gate"), ["gates", "events"], oneOf("ok", "open")),
+  tellWindows: bindScript(redis, lua("tell_windows"), ["events"], anything),
   openDueGates: bindScript(redis, lua("open_due_gates"), ["gates"], anything),
   raiseEmergency: bindScript(redis, lua("raise_emergency"), ["gates", "events"], String),
   keepReceipt: bindScript(redis, lua("keep_receipt"), ["receipts"], anything),

@@ -1,6 +1,7 @@
 import type { Provider } from "@ccsp/engine-kit";
 import { type ClaudeCodeProfile, credentialsFile, PROVIDER } from "./environment.js";
 import type { Login } from "./login.js";
+import { windowsOfAnswer } from "./windows.js";
 
 /** The forms of a key and of a long-lived token: the CLI sends other headers with the one than with the other. */
 const PLACEHOLDERS = {
@@ -50,7 +51,14 @@ export function brokered(profile: ClaudeCodeProfile, held: Pick<Login, "token">)
     const secret = given[name];
     return secret ? [{ name, secret, placeholder }] : [];
   });
-  const provider = { name: "anthropic", url, messages: MESSAGES, counts: true, others: OTHERS };
+  const provider = {
+    name: "anthropic",
+    url,
+    messages: MESSAGES,
+    counts: true,
+    others: OTHERS,
+    windowsOf: windowsOfAnswer,
+  };
   if (credentialsFile(profile) !== undefined) {
     const placeholder = PLACEHOLDERS.CLAUDE_CODE_OAUTH_TOKEN;
     const token = [{ placeholder, secret: () => held.token() }];

@@ -1,4 +1,4 @@
-import { at, countAt, entriesAt, type Json, numberAt, textAt, type WindowSignal } from "@ccsp/engine-kit";
+import { type AnswerHead, at, countAt, entriesAt, type Json, numberAt, textAt, type WindowSignal } from "@ccsp/engine-kit";
 
 const HOUR_MS = 3_600_000;
 const STATES: Readonly<Record<string, WindowSignal["state"]>> = {
@@ -32,6 +32,44 @@ export function windowsOf(line: Json, before: readonly WindowSignal[]): readonly
   if (named !== undefined && named !== "overage") add(named, at(line, "rate_limit_info"));
   return [...found.values()];
 }
+
+const PREFIX = "anthropic-ratelimit-unified";
+/** The names of windows in headers, and in the events of the CLI. */
+const NAMES = { "5h": "five_hour", "7d": "seven_day", "7d_oi": "seven_day_overage_included" } as const;
+
+/**
+ * What the headers of an answer of the provider say of each usage window. The state that they have for a window is not
+ * decisive: with overage, the provider takes requests although the window is used up. A window is closed only if the
+ * provider refused the request because of it.
+ */
+export function windowsOfAnswer({ headers }: Pick<AnswerHead, "headers">): readonly WindowSignal[] {
+  const said = (name: string) => String(headers[`${PREFIX}-${name}`] ?? "");
+  const refusedFor = said("status") === "rejected" ? said("representative-claim") : "";
+  const found = Object.entries(NAMES).flatMap(([short, name]): WindowSignal[] => {
+    const status = said(`${short}-status`);
+    if (status === "") return [];
+    const known = STATES[status] ?? "open";
+    const state = refusedFor === name ? "closed" : known === "closed" ? "warning" : known;
+    return [signalOf(name, state, { reset: said(`${short}-reset`), share: said(`${short}-utilization`) })];
+  });
+  const named = said("representative-claim");
+  // The overage is money that is spent beyond the windows, and no window itself.
+  if (named === "" || named === "overage" || found.some(({ name }) => name === named)) return found;
+  const state = STATES[said("status")] ?? "open";
+  return [...found, signalOf(named, state, { reset: said("reset"), share: said("utilization") })];
+}
+
+const signalOf = (
+  name: string,
+  state: WindowSignal["state"],
+  { reset, share }: { readonly reset: string; readonly share: string },
+): WindowSignal => ({
+  name,
+  state,
+  resetMs: /^\d{1,12}$/.test(reset) ? Number(reset) * 1000 : undefined,
+  share: /^\d{1,3}(\.\d+)?$/.test(share) ? Number(share) : undefined,
+  lengthMs: lengthOf(name),
+});
 
 function lengthOf(name: string): number | undefined {
   if (name.startsWith("five_hour")) return 5 * HOUR_MS;

@@ -1,6 +1,6 @@
 import type { Failure, Task } from "../task/task.js";
 import type { GateStore, LimitStore } from "./gate-store.js";
-import { type Gate, type GateNames, gateAfterFailure } from "./gates.js";
+import { type Gate, type GateNames, gateAfterFailure, gateOfWindows, type SaidWindows } from "./gates.js";
 import { type Scope, scopeName } from "./scope.js";
 
 export type Gates = ReturnType<typeof createGates>;
@@ -47,6 +47,13 @@ export function createGates(
         before: (scope) => closed.get(scopeName(scope)),
       });
       if (closing) await store.closeGate(closing);
+    },
+
+    /** A provider has spoken of the windows of a login: it closes the gate of the login if one of them is closed. */
+    async windowsSaid(said: SaidWindows, nowMs: number): Promise<void> {
+      const closing = gateOfWindows(said, { nowMs, rampMs, names });
+      if (closing) await store.closeGate(closing);
+      await store.tellWindows(said.data);
     },
   };
 }

@@ -30,6 +30,8 @@ export interface GateStore extends GateReads {
    * after it changed only some of the shards.
    */
   reconcileGates(): Promise<void>;
+  /** Writes the event `usage.windows` with this data. A repeated call writes it once more. */
+  tellWindows(data: string): Promise<void>;
   /** Remembers that the holds of budgets were set now. */
   noteHolds(): Promise<void>;
   /** Deletes gates whose time is over, and wakes executors when a gate lets work through. */

@@ -1,5 +1,5 @@
 import { backoffMs } from "@ccsp/timing";
-import { neverStarted } from "../task/decide.js";
+import { LONGEST_PARKING_MS, neverStarted, OPEN_MARGIN_MS } from "../task/decide.js";
 import type { Failure, Task } from "../task/task.js";
 import { loginWords, type Scope } from "./scope.js";
 
@@ -78,6 +78,40 @@ export interface GateNames {
   readonly sessionWatch: string;
 }
 
+/** A login of an engine. */
+export interface Login {
+  readonly engine: string;
+  readonly account: string;
+}
+
+/** What a provider has said of the usage windows of a login. */
+export interface SaidWindows extends Login {
+  /** Data of the event that tells other services. */
+  readonly data: string;
+  /** When the last of the closed windows opens (ms since 1970). Undefined: none is closed, or it did not say when. */
+  readonly closedUntilMs: number | undefined;
+}
+
+interface ClosingOptions {
+  readonly rampMs: number;
+  readonly names: GateNames;
+}
+
+const closedWindow = ({ engine, account }: Login, opens: number, { rampMs, names }: ClosingOptions): Closing => {
+  const scope: Scope = { kind: "account", engine, account };
+  const why = `the usage window of ${loginWords(scope)} is closed`;
+  return { scope, gate: { who: names.queue, why, opens, ramp: rampMs }, how: "extend", announced: true };
+};
+
+/** The gate that what a provider has said closes. Undefined: the login has no closed window. */
+export function gateOfWindows(
+  { closedUntilMs = 0, ...login }: SaidWindows,
+  { nowMs, ...options }: ClosingOptions & { readonly nowMs: number },
+): Closing | undefined {
+  if (closedUntilMs <= nowMs) return undefined;
+  return closedWindow(login, Math.min(closedUntilMs, nowMs + LONGEST_PARKING_MS) + OPEN_MARGIN_MS, options);
+}
+
 const EXECUTOR_PAUSES = { firstMs: 5_000, longestMs: 300_000 };
 
 /**
@@ -93,21 +127,15 @@ export function gateAfterFailure(
     rampMs,
     names,
     before,
-  }: {
-    nowMs: number;
-    readyMs: number;
-    rampMs: number;
-    names: GateNames;
-    before: (scope: Scope) => Gate | undefined;
+  }: ClosingOptions & {
+    readonly nowMs: number;
+    readonly readyMs: number;
+    readonly before: (scope: Scope) => Gate | undefined;
   },
 ): Closing | undefined {
   const { engine, account = "", executor = "" } = task;
   const login: Scope = { kind: "account", engine, account };
-  if (error.category === "USAGE_WINDOW") {
-    const why = `the usage window of ${loginWords(login)} is closed`;
-    const gate = { who: names.queue, why, opens: readyMs, ramp: rampMs };
-    return { scope: login, gate, how: "extend", announced: true };
-  }
+  if (error.category === "USAGE_WINDOW") return closedWindow({ engine, account }, readyMs, { rampMs, names });
   if (error.category === "SESSION_TIMEOUT") {
     // The monitor has found the same, and has told it.
     const closed = before(login);

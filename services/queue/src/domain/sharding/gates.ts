@@ -9,6 +9,7 @@ import type { Shards } from "./shards.js";
  */
 export const shardedGates = ({ all, first, others }: Shards): GateStore => ({
   gates: () => first.gates(),
+  tellWindows: (data) => first.tellWindows(data),
   noteHolds: () => first.noteHolds(),
   holdsSetMs: () => first.holdsSetMs(),
   async closeGate(closing) {

@@ -23,8 +23,8 @@ export interface RefusalBudget {
   readonly waitMs: number;
 }
 
-/** The clock of the provider may be behind, so a task waits a little longer than the provider said. */
-const OPEN_MARGIN_MS = 30_000;
+/** The clock of the provider may be behind, so what waits for a window waits a little longer than the provider said. */
+export const OPEN_MARGIN_MS = 30_000;
 const LONGEST_BACKOFF_MS = 60_000;
 /** No usage window is longer. A longer time is a misread one, and must not park a task forever. */
 export const LONGEST_PARKING_MS = 31 * 24 * 60 * 60 * 1000;

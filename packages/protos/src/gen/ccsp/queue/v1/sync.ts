@@ -53,7 +53,8 @@ export interface SyncRequest {
     | undefined;
   /**
    * What providers have said of the usage windows of the executor's logins, as their answers came. Only what is new
-   * since the last Sync that was answered. No release sends or reads it yet: the number is kept for it.
+   * since the last Sync that was answered. A closed window closes the gate of its login before the answer. Windows of
+   * logins that the executor does not offer are dropped. Executors of 0.3.0 send none.
    */
   windows: LoginWindows[];
 }
