@@ -7,6 +7,7 @@ import { type AddressInfo, connect, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
+import type { Provider, WindowSignal } from "@ccsp/engine-kit";
 import { type Authority, createAuthority } from "@ccsp/testkit";
 import { pino } from "pino";
 import { type Broker, type BrokeredRun, createBroker } from "../src/broker/broker.js";
@@ -58,6 +59,8 @@ export function brokerRig() {
   const held = { key: async () => KEY.secret };
   /** What the observer got. */
   const told: unknown[] = [];
+  /** What was told of usage windows. */
+  const said: [engine: string, windows: readonly WindowSignal[]][] = [];
   const observer: Observer = {
     asked(provider, { traceparent }) {
       told.push(`asked ${provider} ${traceparent}`);
@@ -97,9 +100,10 @@ export function brokerRig() {
   beforeEach(() => {
     seen.length = 0;
     told.length = 0;
+    said.length = 0;
     held.key = async () => KEY.secret;
     provider.reply = (asked, response) => void asked.resume().on("end", () => response.end("answer"));
-    broker = createBroker({ observer, log: pino({ level: "silent" }) });
+    broker = createBroker({ observer, onWindows: (...each) => void said.push(each), log: pino({ level: "silent" }) });
   });
   afterEach(async () => {
     for (const one of close.splice(0)) await one();
@@ -108,14 +112,25 @@ export function brokerRig() {
 
   let runs = 0;
   /** `budgetUsd` null: the run has not begun. */
-  async function open(url = urls.https, env = {}, budgetUsd?: number | null, counts = true): Promise<Run> {
-    const messages = ["POST /v1/messages"];
-    const requests = { name: "anthropic", url, messages, counts, others: [`POST ${COUNT}`, `GET ${SETTINGS}`] };
-    const login = [
-      { placeholder: KEY.placeholder, secret: () => held.key() },
-      { placeholder: TOKEN.placeholder, secret: async () => TOKEN.secret },
-    ];
-    const brokered = await broker.open({ ...requests, login }, { name: "run", env: { ...extra, ...env } });
+  async function open(
+    url = urls.https,
+    env = {},
+    budgetUsd?: number | null,
+    more: Partial<Provider> = {},
+  ): Promise<Run> {
+    const provider: Provider = {
+      name: "anthropic",
+      url,
+      messages: ["POST /v1/messages"],
+      counts: true,
+      others: [`POST ${COUNT}`, `GET ${SETTINGS}`],
+      login: [
+        { placeholder: KEY.placeholder, secret: () => held.key() },
+        { placeholder: TOKEN.placeholder, secret: async () => TOKEN.secret },
+      ],
+      ...more,
+    };
+    const brokered = await broker.open(provider, { name: "run", engine: "engine", env: { ...extra, ...env } });
     if (budgetUsd !== null) brokered.begin({ traceparent: "trace", budgetUsd });
     const path = join(dir, `run-${(runs += 1)}`);
     const none = { allows: allowedHosts([]), upstream: () => undefined, onRefused: ignore };
@@ -169,5 +184,5 @@ export function brokerRig() {
     assert.doesNotMatch(body.toString(), /secret/);
   }
 
-  return { urls, seen, held, told, observer, provider, listen, open, tunnel, send, begun, read, ask, refused };
+  return { urls, seen, held, told, said, observer, provider, listen, open, tunnel, send, begun, read, ask, refused };
 }

@@ -4,6 +4,7 @@ import { Agent, createServer } from "node:http";
 import { connect } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
+import type { Provider } from "@ccsp/engine-kit";
 import { eventually } from "@ccsp/testkit";
 import { pino } from "pino";
 import { openBroker } from "../src/broker/open.js";
@@ -26,7 +27,7 @@ const SSE = { "content-type": "text/event-stream; charset=utf-8" };
 const errorOf = (body: Buffer): unknown => JSON.parse(body.toString());
 
 describe("the broker", () => {
-  const { urls, seen, held, told, observer, provider, listen, open, tunnel, send, begun, read, ask, refused } =
+  const { urls, seen, held, told, said, observer, provider, listen, open, tunnel, send, begun, read, ask, refused } =
     brokerRig();
 
   for (const scheme of ["https", "http"] as const) {
@@ -529,7 +530,7 @@ describe("the broker", () => {
 
     it("nothing of tokens in an API that it cannot read, but whether the answer came whole", async () => {
       provider.reply = (_asked, response) => response.writeHead(200, SSE).end(stream("m").join(""));
-      await ask(await open(urls.https, {}, undefined, false));
+      await ask(await open(urls.https, {}, undefined, { counts: false }));
       await eventually(() => assert.deepEqual(told.at(-1), { status: 200, answer: { ...NOTHING, complete: true } }));
     });
 
@@ -560,10 +561,29 @@ describe("the broker", () => {
     });
   });
 
+  it("tells with the engine what the answers to messages say of usage windows, not of a login of the run's own", async () => {
+    const window = { name: "w", state: "closed", resetMs: 1, share: undefined, lengthMs: undefined } as const;
+    const windowsOf: Provider["windowsOf"] = ({ status, headers }) =>
+      status === 429 && headers["x-window"] === "w" ? [window] : [];
+    provider.reply = (_asked, response) => response.writeHead(429, { "x-window": "w" }).end();
+    await ask(await open(urls.https, {}, undefined, { windowsOf, ownLogin: true }));
+    const run = await open(urls.https, {}, undefined, { windowsOf });
+    await ask(run, { path: COUNT });
+    assert.deepEqual(said, []);
+    await ask(run);
+    assert.deepEqual(said, [["engine", [window]]]);
+  });
+
+  it("passes an answer on although the engine's plugin cannot read what it says of usage windows", async () => {
+    const windowsOf = () => assert.fail("cannot read it");
+    const { status, body } = await ask(await open(urls.https, {}, undefined, { windowsOf }));
+    assert.deepEqual([status, body.toString()], [200, "answer"]);
+  });
+
   it("is there where it is wanted and runs have a network of their own; else its absence is refused or said", async () => {
-    const said: string[] = [];
-    const log = pino({ base: null }, { write: (line) => void said.push(line) });
-    const shared = { status: { reason: "no bubblewrap" }, observer, log };
+    const lines: string[] = [];
+    const log = pino({ base: null }, { write: (line) => void lines.push(line) });
+    const shared = { status: { reason: "no bubblewrap" }, observer, onWindows: ignore, log };
     const own = { noStandIns: undefined };
     const full = { noStandIns: "the network is full" };
     assert.equal(openBroker({ ...shared, mode: "off", sandbox: own }), undefined);
@@ -573,8 +593,8 @@ describe("the broker", () => {
       /required.*: runs have no sandbox: no bubblewrap/,
     );
     assert.throws(() => openBroker({ ...shared, mode: "required", sandbox: full }), /required.*: the network is full/);
-    assert.deepEqual(said, []);
+    assert.deepEqual(lines, []);
     for (const sandbox of [undefined, full]) assert.equal(openBroker({ ...shared, mode: "auto", sandbox }), undefined);
-    assert.match(said.join(""), /no bubblewrap.*there is no broker[^]*the network is full.*there is no broker/);
+    assert.match(lines.join(""), /no bubblewrap.*there is no broker[^]*the network is full.*there is no broker/);
   });
 });

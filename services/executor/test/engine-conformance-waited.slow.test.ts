@@ -9,7 +9,8 @@ import { launcherFor, realCli } from "./real-cli-rig.js";
 /** Every process waits before it gets its input, as the processes of the pool do. */
 const waitingSupervisor = (needs: SupervisorNeeds) => {
   const launcher = launcherFor(needs);
-  const start = async (run: RunOptions) => {
+  const start = async (options: RunOptions) => {
+    const run = { ...options, engine: "claude-code" };
     if (run.warmKey === undefined) return (await launcher.launch(run)).use(run, { waited: false });
     const process = await launcher.launch({ ...run, workingFolder: undefined, traceparent: "" });
     await untilIdle(process.pid);

@@ -64,6 +64,7 @@ export async function supervised(): Promise<Supervised> {
     supervisors.push(supervisor);
     return await supervisor.launch({
       run: "task:1",
+      engine: "shell",
       command: "/bin/sh",
       async prepare(folder) {
         await prepare(folder);

@@ -10,6 +10,7 @@ import {
   TaskEvent as TaskEvents,
   TaskState,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { WindowState } from "@ccsp/protos/ccsp/usage/v1/window.js";
 import { eventually } from "@ccsp/testkit";
 import { status } from "@grpc/grpc-js";
 import { reap } from "../src/domain/due/reaper.js";
@@ -657,6 +658,32 @@ function contract(
         { scope: "label/repo=a/b", who: "ada", why: "" },
       ],
     );
+  });
+
+  onEachKind("grants no task of a login whose provider has just said that its window is closed", async () => {
+    const task = await enqueue();
+    const resetTime = new Date(world.clock.now + 60_000);
+    const window = { name: "five_hour", state: WindowState.CLOSED, resetTime, usedShare: 1, length: undefined };
+    const open = { ...window, name: "seven_day", state: WindowState.OPEN };
+    const login = { engine: "claude-code", account: "" };
+    const invalid = { ...window, name: "no name" };
+    const windows = [
+      { ...login, windows: [open, window, invalid] },
+      { ...login, account: "not-offered", windows: [window] },
+    ];
+    assert.deepEqual((await client.sync(syncRequest({ windows }))).leases, []);
+    const { gates } = await client.getStatus({});
+    assert.deepEqual(
+      gates.map(({ who, why, openTime }) => [who, why, openTime]),
+      [["queue", "the usage window of claude-code is closed", new Date(world.clock.now + 90_000)]],
+    );
+    assert.deepEqual(
+      (await events()).flatMap((event) => (event?.data?.$case === "usageWindows" ? [event.data.value] : [])),
+      [{ ...login, windows: [open, window] }],
+    );
+    world.clock.now += 90_001;
+    await tick();
+    assert.equal((await lease({ sequence: 2n })).taskId, task.id);
   });
 
   it("opens a gate after a time by its own clock, whatever the caller's clock shows", async () => {

@@ -59,6 +59,7 @@ async function useEverything(world: World): Promise<void> {
   await conversations.dropTranscript(task.id);
   await gates.pause(scopes.all, { who: "w", why: "y" });
   await gates.resume(scopes.all, { who: "w", why: "y" });
+  await store.tellWindows("{}");
   await queue.enqueue(newTask({}, SHARDS));
   const [large] = (await ex.sync()).grants;
   assert.ok(large);

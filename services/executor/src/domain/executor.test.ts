@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { type Engine, type EngineRun, NO_OPTIONS, type RunOutcome, runFailure } from "@ccsp/engine-kit";
+import { type Engine, type EngineRun, NO_OPTIONS, type RunOutcome, runFailure, type WindowSignal } from "@ccsp/engine-kit";
 import { pino } from "pino";
 import { createAdmission } from "./admission.js";
 import type { Clock } from "./clock.js";
 import { Executor } from "./executor.js";
 import type { LeftEnd } from "./kept-ends.js";
+import { LiveWindows } from "./live-windows.js";
 import type { Answer, Lease, QueuePort, SyncAnswer, SyncRequest } from "./queue.js";
 import type { AttemptEnd } from "./trace.js";
 
@@ -160,6 +161,7 @@ function setUp({
       };
     },
   };
+  const windows = new LiveWindows();
   const executor = new Executor({
     executorId: "x",
     bootId: "b",
@@ -189,6 +191,7 @@ function setUp({
       left,
     },
     onClockAhead: (ms) => void ahead.push(ms),
+    windows,
     warm: { waiting: () => 0, processes: () => 0, allow: async () => {} },
     graceMs,
     drainMs,
@@ -200,6 +203,7 @@ function setUp({
   return {
     executor,
     running,
+    windows,
     syncs,
     runs,
     endings,
@@ -247,6 +251,39 @@ describe("the executor", () => {
     assert.equal(x.last()?.sequence, 3);
     await x.pass(31_000);
     assert.throws(() => x.executor.checkSync(), /last answered 31000 ms ago/);
+  });
+
+  it("tells the queue of a closed window at once, of other windows with the next call, and of each until it is answered", async () => {
+    const x = setUp();
+    await x.answer();
+    const window = (name: string, state: WindowSignal["state"], share: number): WindowSignal => ({
+      name,
+      state,
+      resetMs: 1_000_000,
+      share,
+      lengthMs: undefined,
+    });
+    const tell = async (...windows: WindowSignal[]) => {
+      x.windows.note("fake", windows);
+      await settled();
+    };
+    const told = () => x.last()?.windows;
+    await tell(window("day", "warning", 0.9));
+    assert.deepEqual([x.syncs.length, told()], [2, []]);
+    await tell(window("hour", "closed", 1));
+    const all = [window("day", "warning", 0.9), window("hour", "closed", 1)];
+    assert.deepEqual([x.syncs.length, told()], [3, [{ engine: "fake", account: "", windows: all }]]);
+    await x.fail();
+    await x.pass(5_000);
+    assert.deepEqual([x.syncs.length, told()], [4, [{ engine: "fake", account: "", windows: all }]]);
+    await tell({ ...window("hour", "closed", 1), resetMs: 1_000_001 }, window("day", "warning", 0.905));
+    await x.answer();
+    await x.pass(1_000);
+    assert.deepEqual([x.syncs.length, told()], [5, []]);
+    await tell(window("day", "warning", 0.91));
+    await x.answer();
+    await x.pass(1_000);
+    assert.deepEqual(told(), [{ engine: "fake", account: "", windows: [window("day", "warning", 0.91)] }]);
   });
 
   it("says once that another process has its id, is not ready meanwhile, and takes work again when that one is gone", async () => {

@@ -92,6 +92,7 @@ describe("the queue as the executor sees it", () => {
       emergency: undefined,
       slotChanges: [],
       adaptsSlots: false,
+      windows: [],
     };
     const nextSync = { seconds: 10n, nanos: 0 };
     const answered = async (part: Partial<SyncResponse>) => {
