@@ -36,7 +36,7 @@ describe("usage windows, with the real Claude Code CLI and a login of a subscrip
     await rm(folder, { recursive: true, force: true });
   });
 
-  it("shows state, share and reset of each window as the provider's headers said them, and that one has closed", async () => {
+  it("shows state, share and reset of each window as the provider's headers said them, while a run works, and that one has closed", async () => {
     const monitor = monitorClient(world);
     const client = world.client("alice");
     const list = async () => (await monitor.listUsageWindows({})).windows;
@@ -62,6 +62,17 @@ describe("usage windows, with the real Claude Code CLI and a login of a subscrip
       // One run is too little usage to predict anything, and the answer says so.
       assert.equal(week.exhaustion, Exhaustion.UNSPECIFIED);
       assert.match(week.exhaustReason, /usage of \d+ minutes|no usage/);
+
+      const gate = world.simulator.gate();
+      const held = gate.marker.replace("]]", " after=3]]");
+      const running = collect(client.run({ prompt: `${held}[[sim:window reset=7200 share=0.96 week=0.5]] hello` }));
+      await gate.reached;
+      await eventually(async () => {
+        const { runs, usedShare } = named(await list(), "five_hour");
+        assert.deepEqual([runs, usedShare], [1n, 0.96]);
+      }, A_RUN);
+      gate.release();
+      await running;
 
       const { id } = await client.submit({ prompt: "[[sim:429-window reset=3600 times=1]] again" });
       const closed = await eventually(async () => {

@@ -44,7 +44,8 @@ export const launcherFor = ({ folder, silenceMs }: SupervisorNeeds) =>
 export const supervisor = (needs: SupervisorNeeds) => {
   const launcher = launcherFor(needs);
   return {
-    start: async (run: RunOptions) => (await launcher.launch({ ...run, engine: "claude-code" })).use(run, { waited: false }),
+    start: async (run: RunOptions) =>
+      (await launcher.launch({ ...run, engine: "claude-code" })).use(run, { waited: false }),
     close: () => launcher.close(),
   };
 };

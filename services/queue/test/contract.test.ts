@@ -675,7 +675,7 @@ function contract(
     const { gates } = await client.getStatus({});
     assert.deepEqual(
       gates.map(({ who, why, openTime }) => [who, why, openTime]),
-      [["queue", "the usage window of claude-code is closed", new Date(world.clock.now + 90_000)]],
+      [["ccsp", "the usage window of the login of claude-code is closed", new Date(world.clock.now + 90_000)]],
     );
     assert.deepEqual(
       (await events()).flatMap((event) => (event?.data?.$case === "usageWindows" ? [event.data.value] : [])),

@@ -27,7 +27,10 @@ export interface Broker {
    * Opens the way of one run to its provider. `env`: the environment that the engine would have; its proxy and its
    * certificates are those of the broker's own connections. Rejects if the proxy cannot be used.
    */
-  open(provider: Provider, run: { readonly name: string; readonly engine: string; readonly env: Environment }): Promise<BrokeredRun>;
+  open(
+    provider: Provider,
+    run: { readonly name: string; readonly engine: string; readonly env: Environment },
+  ): Promise<BrokeredRun>;
   /** To be called when all runs are over. */
   close(): Promise<void>;
 }

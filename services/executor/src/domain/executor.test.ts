@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { type Engine, type EngineRun, NO_OPTIONS, type RunOutcome, runFailure, type WindowSignal } from "@ccsp/engine-kit";
+import {
+  type Engine,
+  type EngineRun,
+  NO_OPTIONS,
+  type RunOutcome,
+  runFailure,
+  type WindowSignal,
+} from "@ccsp/engine-kit";
 import { pino } from "pino";
 import { createAdmission } from "./admission.js";
 import type { Clock } from "./clock.js";

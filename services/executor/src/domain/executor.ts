@@ -219,7 +219,9 @@ export class Executor {
       emergency,
       slotChanges,
       adaptsSlots,
-      windows: windows.untold().map((said) => ({ ...said, account: this.#slots.find(said.engine)?.engine.account ?? "" })),
+      windows: windows
+        .untold()
+        .map((said) => ({ ...said, account: this.#slots.find(said.engine)?.engine.account ?? "" })),
     };
   }
 

@@ -178,7 +178,12 @@ export class WarmPool implements WarmProcesses {
     const { clock, launcher, log } = this.#options;
     const since = clock.now();
     try {
-      const process = await launcher.launch({ ...kind.start, engine: kind.engine, run: `warm-${++this.#names}:0`, traceparent: "" });
+      const process = await launcher.launch({
+        ...kind.start,
+        engine: kind.engine,
+        run: `warm-${++this.#names}:0`,
+        traceparent: "",
+      });
       this.#waiting.add({ kind, process, since });
     } catch (err) {
       log.warn({ err, engine: kind.engine }, "no process could be started to wait for a run");

@@ -20,8 +20,8 @@ import type { Report } from "../domain/task/task-store.js";
 import { windowsData } from "../messages/event-data.js";
 import { failureOf } from "../messages/failure.js";
 import { encodeReported } from "../messages/log-message.js";
-import { readRunPolicy } from "../messages/run-policy.js";
 import { validWindows } from "../messages/run-facts.js";
+import { readRunPolicy } from "../messages/run-policy.js";
 import { storeUsageSoFar } from "../messages/task-message.js";
 
 // An executor that holds more leases than this is faulty.

@@ -44,7 +44,7 @@ export function createGateCalls(shard: Shard): GateStore {
       return opened === "ok";
     },
 
-    tellWindows: async (data) => void (await scripts.tellWindows({ events }, clock(), data)),
+    tellWindows: (data) => scripts.tellWindows({ events }, clock(), data),
 
     noteHolds: async () => void (await redis.hset(shard.keys.meta, "budgets", await shard.now())),
 

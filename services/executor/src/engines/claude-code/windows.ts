@@ -1,4 +1,13 @@
-import { type AnswerHead, at, countAt, entriesAt, type Json, numberAt, textAt, type WindowSignal } from "@ccsp/engine-kit";
+import {
+  type AnswerHead,
+  at,
+  countAt,
+  entriesAt,
+  type Json,
+  numberAt,
+  textAt,
+  type WindowSignal,
+} from "@ccsp/engine-kit";
 
 const HOUR_MS = 3_600_000;
 const STATES: Readonly<Record<string, WindowSignal["state"]>> = {
