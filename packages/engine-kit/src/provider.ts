@@ -36,6 +36,11 @@ export interface AnswerHead {
 export interface BrokeredSecret {
   /** Asked for each request: a secret that is replaced holds from the next request on. If it rejects, the request fails. */
   readonly secret: () => Promise<string>;
+  /**
+   * Asked when the provider has refused a request with this secret (401). Resolves to a secret with which the broker sends
+   * the request once more; undefined: there is no other, and the engine gets the refusal. Absent: there is never another.
+   */
+  readonly renew?: ((refused: string) => Promise<string | undefined>) | undefined;
   /** What the run has in its place. It has the secret's form where the engine looks at the form. */
   readonly placeholder: string;
 }

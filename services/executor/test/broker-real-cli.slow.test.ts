@@ -31,6 +31,8 @@ describe("the real Claude Code CLI with the provider's own name", function () {
   let proxy: string;
   /** The answers of the host of logins, and what it was asked. */
   const logins = { asked: [] as string[], answer: (): object => ({}) };
+  /** The provider refuses a request with this login. */
+  let revoked = "none";
   const servers: Server[] = [];
   const sockets = new Set<Socket>();
 
@@ -57,6 +59,12 @@ describe("the real Claude Code CLI with the provider's own name", function () {
     // The provider under its own name: it passes on what it gets to the simulator.
     const provider = createHttpsServer(await certified(PROVIDER), (asked, response) => {
       const { method, url: path, headers } = asked;
+      if (headers.authorization === `Bearer ${revoked}`) {
+        const error = { type: "authentication_error", message: "revoked" };
+        asked.resume();
+        response.writeHead(401, { "content-type": "application/json" }).end(JSON.stringify({ type: "error", error }));
+        return;
+      }
       const sent = httpRequest({ host: "127.0.0.1", port: simulator().port, method, path, headers }, (answer) => {
         response.writeHead(answer.statusCode ?? 502, answer.headers);
         answer.pipe(response);
@@ -153,50 +161,57 @@ describe("the real Claude Code CLI with the provider's own name", function () {
     });
   }
 
-  it("keeps an interactive login out of runs, and refreshes it once for all of them, by a CLI of its own", async () => {
-    const home = join(dir, "home");
-    await mkdir(join(home, ".claude"), { recursive: true });
-    const file = join(home, ".claude", ".credentials.json");
-    const plan = { scopes: ["user:inference", "user:profile"], subscriptionType: "max" };
-    const tokens = { accessToken: "sk-ant-oat01-fake-old", refreshToken: "sk-ant-ort01-fake-old" };
-    const credentials = { claudeAiOauth: { ...tokens, expiresAt: Date.now() + 60_000, ...plan } };
-    await writeFile(file, JSON.stringify(credentials), { mode: 0o600 });
-    const fresh = { access_token: "sk-ant-oat01-fake-new", refresh_token: "sk-ant-ort01-fake-new" };
-    logins.answer = () => ({ token_type: "Bearer", ...fresh, expires_in: 28_800, scope: plan.scopes.join(" ") });
-    const env = join(dir, "engine.env");
-    const ca = join(dir, "public", "ca.pem");
-    await writeFile(env, `HTTPS_PROXY=${proxy}\nNODE_EXTRA_CA_CERTS=${ca}\nIS_SANDBOX=1\n`);
-    const input = JSON.stringify({ command: search("01-fake-"), description: "searches" });
-    const found = async (broker: "off" | "required") => {
-      simulator().reset();
-      const said: string[] = [];
-      const settings = {
-        CCSP_CLAUDE_CODE_BASE_URL: "",
-        CCSP_CLAUDE_CODE_API_KEY: "",
-        CCSP_CLAUDE_CODE_HOME: home,
-        CCSP_CLAUDE_CODE_ENV_FILE: env,
-        CCSP_EXECUTOR_SLOTS: "3",
-        CCSP_EXECUTOR_SANDBOX: "required",
-        CCSP_EXECUTOR_SANDBOX_READ: join(dir, "public"),
-        CCSP_EXECUTOR_BROKER: broker,
+  for (const [what, lifeMs] of [
+    ["is about to end", 60_000],
+    ["is refused", 28_800_000],
+  ] as const) {
+    it(`keeps an interactive login out of runs, and refreshes it once for all of them by a CLI of its own when it ${what}`, async () => {
+      const home = join(dir, `home-${lifeMs}`);
+      await mkdir(join(home, ".claude"), { recursive: true });
+      const file = join(home, ".claude", ".credentials.json");
+      const plan = { scopes: ["user:inference", "user:profile"], subscriptionType: "max" };
+      const tokens = { accessToken: "sk-ant-oat01-fake-old", refreshToken: "sk-ant-ort01-fake-old" };
+      const credentials = { claudeAiOauth: { ...tokens, expiresAt: Date.now() + lifeMs, ...plan } };
+      await writeFile(file, JSON.stringify(credentials), { mode: 0o600 });
+      revoked = tokens.accessToken;
+      logins.asked.length = 0;
+      const fresh = { access_token: "sk-ant-oat01-fake-new", refresh_token: "sk-ant-ort01-fake-new" };
+      logins.answer = () => ({ token_type: "Bearer", ...fresh, expires_in: 28_800, scope: plan.scopes.join(" ") });
+      const env = join(dir, "engine.env");
+      const ca = join(dir, "public", "ca.pem");
+      await writeFile(env, `HTTPS_PROXY=${proxy}\nNODE_EXTRA_CA_CERTS=${ca}\nIS_SANDBOX=1\n`);
+      const input = JSON.stringify({ command: search("01-fake-"), description: "searches" });
+      const found = async (broker: "off" | "required") => {
+        simulator().reset();
+        const said: string[] = [];
+        const settings = {
+          CCSP_CLAUDE_CODE_BASE_URL: "",
+          CCSP_CLAUDE_CODE_API_KEY: "",
+          CCSP_CLAUDE_CODE_HOME: home,
+          CCSP_CLAUDE_CODE_ENV_FILE: env,
+          CCSP_EXECUTOR_SLOTS: "3",
+          CCSP_EXECUTOR_SANDBOX: "required",
+          CCSP_EXECUTOR_SANDBOX_READ: join(dir, "public"),
+          CCSP_EXECUTOR_BROKER: broker,
+        };
+        await withCli(async (rig: Rig) => {
+          const tasks = ["one", "two", "three"].map((name) =>
+            rig.queue.add(`${name} [[sim:tool name=Bash input='${input}']]`, { allowedTools: ["Bash"] }),
+          );
+          for (const task of tasks) await resultOf(rig, task);
+          const ours = simulator().requests.filter(({ method, prompt }) => method === "POST" && prompt !== "Hi");
+          const logins = new Set(ours.map(({ headers }) => headers.authorization));
+          assert.deepEqual([...logins], [`Bearer ${fresh.access_token}`]);
+          // The default of a plan is another model than that of a token.
+          assert.ok(ours.every(({ model }) => model.includes("opus")));
+          said.push(...ours.flatMap(({ toolResults }) => toolResults).map((text) => text.trim()));
+        }, settings);
+        return said;
       };
-      await withCli(async (rig: Rig) => {
-        const tasks = ["one", "two", "three"].map((name) =>
-          rig.queue.add(`${name} [[sim:tool name=Bash input='${input}']]`, { allowedTools: ["Bash"] }),
-        );
-        for (const task of tasks) await resultOf(rig, task);
-        const ours = simulator().requests.filter(({ method, prompt }) => method === "POST" && prompt !== "Hi");
-        const logins = new Set(ours.map(({ headers }) => headers.authorization));
-        assert.deepEqual([...logins], [`Bearer ${fresh.access_token}`]);
-        // The default of a plan is another model than that of a token.
-        assert.ok(ours.every(({ model }) => model.includes("opus")));
-        said.push(...ours.flatMap(({ toolResults }) => toolResults).map((text) => text.trim()));
-      }, settings);
-      return said;
-    };
-    assert.deepEqual(await found("required"), ["over", "over", "over"]);
-    assert.equal(logins.asked.length, 1, logins.asked.join("\n"));
-    assert.match(await readFile(file, "utf8"), /ort01-fake-new/);
-    for (const said of await found("off")) assert.match(said, /credentials\.json/);
-  });
+      assert.deepEqual(await found("required"), ["over", "over", "over"]);
+      assert.equal(logins.asked.length, 1, logins.asked.join("\n"));
+      assert.match(await readFile(file, "utf8"), /ort01-fake-new/);
+      for (const said of await found("off")) assert.match(said, /credentials\.json/);
+    });
+  }
 });

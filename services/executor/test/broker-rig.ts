@@ -56,7 +56,10 @@ export function brokerRig() {
   /** How it answers. */
   const provider: { reply: (...asked: Parameters<RequestListener>) => unknown } = { reply: ignore };
   /** The login that the broker has. */
-  const held = { key: async () => KEY.secret };
+  const held = {
+    key: async () => KEY.secret,
+    newToken: async (_refused: string): Promise<string | undefined> => undefined,
+  };
   /** What the observer got. */
   const told: unknown[] = [];
   /** What was told of usage windows. */
@@ -102,6 +105,7 @@ export function brokerRig() {
     told.length = 0;
     said.length = 0;
     held.key = async () => KEY.secret;
+    held.newToken = async () => undefined;
     provider.reply = (asked, response) => void asked.resume().on("end", () => response.end("answer"));
     broker = createBroker({ observer, onWindows: (...each) => void said.push(each), log: pino({ level: "silent" }) });
   });
@@ -126,7 +130,11 @@ export function brokerRig() {
       others: [`POST ${COUNT}`, `GET ${SETTINGS}`],
       login: [
         { placeholder: KEY.placeholder, secret: () => held.key() },
-        { placeholder: TOKEN.placeholder, secret: async () => TOKEN.secret },
+        {
+          placeholder: TOKEN.placeholder,
+          secret: async () => TOKEN.secret,
+          renew: (refused) => held.newToken(refused),
+        },
       ],
       ...more,
     };

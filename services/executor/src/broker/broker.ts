@@ -50,6 +50,8 @@ type Environment = Readonly<Record<string, string>>;
 
 /** Requests of a run at the same time. The CLI has a handful, and one for each sub-agent. */
 const MOST_REQUESTS = 64;
+/** Bodies of a run that are held at the same time. A request that would exceed it is not sent once more. */
+const MOST_KEPT_BYTES = 32 * 1024 * 1024;
 /** The key is in memory only, so the certificate ends with this process. */
 const DAYS = 3_650;
 
@@ -118,6 +120,7 @@ class RunBroker implements BrokeredRun {
   readonly #passing = new Set<Promise<void>>();
   readonly #counting = new Set<Promise<void>>();
   readonly #told = new Set<string>();
+  #keptBytes = 0;
 
   constructor(options: RunBrokerOptions) {
     const { url, pair, more } = options;
@@ -194,6 +197,9 @@ class RunBroker implements BrokeredRun {
       return counted;
     };
     const { signal } = this.#over;
+    const bytes = asked.renew ? bytesOf(request) : Infinity;
+    const keeps = this.#keptBytes + bytes <= MOST_KEPT_BYTES;
+    if (keeps) this.#keptBytes += bytes;
     const onFault = (err: unknown) =>
       this.#tell("a request of a run broke on its way to its provider or back", { err });
     await passOn(request, response, {
@@ -201,10 +207,12 @@ class RunBroker implements BrokeredRun {
       url,
       dispatcher,
       signal,
+      keeps,
       onAnswer,
       onEnd: () => void count(true),
       onFault,
     });
+    if (keeps) this.#keptBytes -= bytes;
     const done = count(false);
     await done;
     this.#counting.delete(done);
@@ -257,6 +265,10 @@ class RunBroker implements BrokeredRun {
     this.#told.add(kind);
   }
 }
+
+/** Infinity: only its end tells. */
+const bytesOf = ({ headers }: IncomingMessage): number =>
+  headers["transfer-encoding"] === undefined ? Number(headers["content-length"] ?? 0) : Infinity;
 
 /** Providers tell seconds. The date that RFC 9110 allows too would be one of their clock. */
 function retryAt({ "retry-after": seconds = "" }: IncomingHttpHeaders): number | undefined {

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { Transform } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { finished, pipeline } from "node:stream/promises";
 import type { Dispatcher } from "undici";
 import { withoutHop } from "../sandbox/host-proxy.js";
@@ -10,6 +11,8 @@ export interface Passing extends Admitted {
   readonly dispatcher: Dispatcher;
   /** Aborts at the end of the run. */
   readonly signal: AbortSignal;
+  /** Holds the body, so that the request can be sent once more with another login. */
+  readonly keeps: boolean;
   /** Called when the answer begins. Gets the pieces of its body as they pass. */
   readonly onAnswer: (status: number, headers: IncomingHttpHeaders) => { add(chunk: Uint8Array): void };
   /** Called when the provider has ended its answer: the run may have it all before the response here is over. */
@@ -20,11 +23,12 @@ export interface Passing extends Admitted {
 
 /**
  * Passes a request on, and its answer back, as they come: with back-pressure, and unchanged but for the headers of a
- * connection. What breaks on one side breaks on the other: engines know a connection that breaks, and a status would
+ * connection. A request whose body is kept goes on when it is whole, and once more if the provider refuses its login and
+ * there is another. What breaks on one side breaks on the other: engines know a connection that breaks, and a status would
  * look like the provider's. Never rejects.
  */
 export async function passOn(request: IncomingMessage, response: ServerResponse, passing: Passing): Promise<void> {
-  const { url, path, headers, dispatcher, signal, onAnswer, onEnd, onFault } = passing;
+  const { url, path, headers, renew, dispatcher, signal, keeps, onAnswer, onEnd, onFault } = passing;
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   if (response.destroyed) gone.abort();
@@ -32,18 +36,27 @@ export async function passOn(request: IncomingMessage, response: ServerResponse,
     // undici hears an abort only when it has a connection.
     const over = AbortSignal.any([signal, gone.signal]);
     const hasBody = headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
-    const asking = dispatcher.request({
-      origin: url.origin,
-      path,
-      method: request.method === "GET" ? "GET" : "POST",
-      headers,
-      body: hasBody ? request : null,
-      signal: over,
-      // The model may think for as long as the run may last.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
-    const answer = await unless(over, asking);
+    const body = !hasBody ? null : keeps ? await unless(over, buffer(request)) : request;
+    const ask = (headersNow: IncomingHttpHeaders) => {
+      const asking = dispatcher.request({
+        origin: url.origin,
+        path,
+        method: request.method === "GET" ? "GET" : "POST",
+        headers: headersNow,
+        body,
+        signal: over,
+        // The model may think for as long as the run may last.
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      });
+      return unless(over, asking);
+    };
+    let answer = await ask(headers);
+    const renewed = answer.statusCode === 401 && body !== request && renew ? await unless(over, renew()) : undefined;
+    if (renewed !== undefined) {
+      await answer.body.dump();
+      answer = await ask(renewed);
+    }
     response.writeHead(answer.statusCode, withoutHop(answer.headers));
     response.flushHeaders();
     const meter = onAnswer(answer.statusCode, answer.headers);

@@ -10,6 +10,11 @@ export interface Admitted {
   readonly isMessage: boolean;
   /** With the login. */
   readonly headers: IncomingHttpHeaders;
+  /**
+   * The provider has refused this login. Resolves to the headers with another one, or to undefined if there is none. Absent:
+   * there is never another.
+   */
+  readonly renew: (() => Promise<IncomingHttpHeaders | undefined>) | undefined;
 }
 
 /**
@@ -29,29 +34,43 @@ export async function admitted(
   if (!asked || asked.origin !== url.origin || !(isMessage || provider.others.includes(named))) {
     return { refusal: "a run may ask only for messages, for the count of their tokens, and for settings" };
   }
-  const headers = await withLogin(request.headers, provider);
-  if (headers === undefined) return { refusal: "a run may use only the login that it was given" };
-  return { path: `${asked.pathname}${asked.search}`, isMessage, headers };
+  const withSecrets = await withLogin(request.headers, provider);
+  if (withSecrets === undefined) return { refusal: "a run may use only the login that it was given" };
+  return { path: `${asked.pathname}${asked.search}`, isMessage, ...withSecrets };
+}
+
+interface Secret {
+  readonly value: string;
+  readonly renew?: (() => Promise<string | undefined>) | undefined;
 }
 
 /** Undefined: it has no placeholder, or another login that it may not use. */
 async function withLogin(
   headers: IncomingHttpHeaders,
   { login, ownLogin }: Pick<Provider, "login" | "ownLogin">,
-): Promise<IncomingHttpHeaders | undefined> {
+): Promise<Pick<Admitted, "headers" | "renew"> | undefined> {
   const { "x-api-key": key, authorization, ...others } = headers;
-  const secretOf = async (value: string) =>
-    (await login.find(({ placeholder }) => placeholder === value)?.secret()) ?? (ownLogin ? value : undefined);
+  const secretOf = async (asked: string): Promise<Secret | undefined> => {
+    const brokered = login.find(({ placeholder }) => placeholder === asked);
+    if (brokered === undefined) return ownLogin ? { value: asked } : undefined;
+    const value = await brokered.secret();
+    return { value, renew: brokered.renew && (async () => await brokered.renew?.(value)) };
+  };
   const secret = key === undefined ? undefined : await secretOf(String(key));
   const [, bearer] = /^Bearer (\S+)$/.exec(authorization ?? "") ?? [];
   const token = bearer === undefined ? undefined : await secretOf(bearer);
   const own = (key !== undefined && secret === undefined) || (authorization !== undefined && token === undefined);
   if (own || (secret === undefined && token === undefined)) return undefined;
-  return {
+  const headersWith = (keyNow = secret?.value, tokenNow = token?.value): IncomingHttpHeaders => ({
     ...withoutConnection(others),
-    ...(secret !== undefined && { "x-api-key": secret }),
-    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    ...(keyNow !== undefined && { "x-api-key": keyNow }),
+    ...(tokenNow !== undefined && { authorization: `Bearer ${tokenNow}` }),
+  });
+  const renew = async () => {
+    const [keyNow, tokenNow] = await Promise.all([secret?.renew?.(), token?.renew?.()]);
+    return keyNow === undefined && tokenNow === undefined ? undefined : headersWith(keyNow, tokenNow);
   };
+  return { headers: headersWith(), renew: secret?.renew || token?.renew ? renew : undefined };
 }
 
 /** Headers of one connection, which the client of the other connection writes itself. */

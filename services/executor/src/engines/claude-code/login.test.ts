@@ -51,6 +51,19 @@ describe("an interactive login that runs do not have", () => {
     assert.equal(refreshes, 2);
   });
 
+  it("is refreshed once when requests are refused, and not if it has another token by then", async () => {
+    let refreshes = 0;
+    const login = opened(async () => {
+      refreshes += 1;
+      await holds("second", 60 * MINUTE_MS);
+    });
+    await holds("first", 60 * MINUTE_MS);
+    assert.deepEqual(await Promise.all([login.renew("first"), login.renew("first")]), ["second", "second"]);
+    assert.equal(await login.renew("first"), "second");
+    assert.equal(await login.renew("second"), undefined);
+    assert.equal(refreshes, 1);
+  });
+
   it("has no token to give where there is no file", async () => {
     await assert.rejects(opened().token(), /no token/);
     assert.equal(await opened().standIn("placeholder"), "");

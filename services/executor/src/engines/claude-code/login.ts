@@ -31,6 +31,11 @@ export interface Login {
    */
   token(): Promise<string>;
   /**
+   * The provider has refused this token of the file. Refreshes the login, unless the file has another token by now.
+   * Resolves to the other token; undefined: there is none.
+   */
+  renew(refused: string): Promise<string | undefined>;
+  /**
    * What a run gets in place of the file: the same login with this token, and nothing with which to refresh it. Empty if
    * there is no login.
    */
@@ -79,6 +84,8 @@ export function createLogin({ file, refresh, now = Date.now }: LoginOptions): Lo
     await refreshing;
   };
 
+  const heldToken = async () => textAt(await read(), "accessToken");
+
   return {
     async turn(unwanted) {
       // Joins the line before it reads the file: reads do not finish in the order in which they began.
@@ -101,9 +108,15 @@ export function createLogin({ file, refresh, now = Date.now }: LoginOptions): Lo
 
     async token() {
       if (await endsWithin(SURELY_MS)) await refreshOnce();
-      const token = textAt(await read(), "accessToken");
+      const token = await heldToken();
       if (token === undefined) throw new Error("the file of the login has no token");
       return token;
+    },
+
+    async renew(refused) {
+      if ((await heldToken()) === refused) await refreshOnce();
+      const token = await heldToken();
+      return token === refused ? undefined : token;
     },
 
     async standIn(token) {

@@ -27,7 +27,7 @@ describe("the start of Claude Code", () => {
     const path = await mkdtemp(join(host, "run-"));
     const lines: string[] = [];
     const log = pino({ base: null }, { write: (line) => void lines.push(line) });
-    const login = { token: async () => "", standIn: async () => "" };
+    const login = { token: async () => "", renew: async () => undefined, standIn: async () => "" };
     const options = { has: async (option: string) => has.includes(option), ran() {} };
     const limits = { wallMs: 1, outputBytes: 1, turns: undefined, budgetUsd: undefined };
     const request: RunRequest = {

@@ -23,7 +23,7 @@ export interface PreparationDeps {
   readonly profile: ClaudeCodeProfile;
   /** Options of the installed CLI. */
   readonly options: CliOptions;
-  readonly login: Pick<Login, "token" | "standIn">;
+  readonly login: Pick<Login, "token" | "renew" | "standIn">;
   readonly log: EngineContext["log"];
 }
 

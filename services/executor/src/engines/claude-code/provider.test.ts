@@ -7,7 +7,10 @@ describe("the login of the CLI at the broker", () => {
     const declared = { ANTHROPIC_AUTH_TOKEN: "first", ANTHROPIC_BASE_URL: "https://one.test" };
     let now: Readonly<Record<string, string>> = declared;
     const [login] =
-      brokered({ ...none, declared, declaredNow: async () => now }, { token: async () => "" })?.provider.login ?? [];
+      brokered(
+        { ...none, declared, declaredNow: async () => now },
+        { token: async () => "", renew: async () => undefined },
+      )?.provider.login ?? [];
     const after = async (next: Readonly<Record<string, string>>) => {
       now = next;
       return await login?.secret();

@@ -41,7 +41,7 @@ export interface Brokered {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Undefined: the login has to be in the run, or there is none. `held`: the interactive login, if there is one. */
-export function brokered(profile: ClaudeCodeProfile, held: Pick<Login, "token">): Brokered | undefined {
+export function brokered(profile: ClaudeCodeProfile, held: Pick<Login, "token" | "renew">): Brokered | undefined {
   const { apiKey, baseUrl, declared, declaredNow } = profile;
   const own = { ...(apiKey && { ANTHROPIC_API_KEY: apiKey }), ...(baseUrl && { ANTHROPIC_BASE_URL: baseUrl }) };
   const given: Environment = { ...declared, ...own };
@@ -61,7 +61,7 @@ export function brokered(profile: ClaudeCodeProfile, held: Pick<Login, "token">)
   };
   if (credentialsFile(profile) !== undefined) {
     const placeholder = PLACEHOLDERS.CLAUDE_CODE_OAUTH_TOKEN;
-    const token = [{ placeholder, secret: () => held.token() }];
+    const token = [{ placeholder, secret: () => held.token(), renew: (refused: string) => held.renew(refused) }];
     return { provider: { ...provider, login: token }, placeholders: {}, interactive: placeholder };
   }
   if (login.length === 0) return undefined;
