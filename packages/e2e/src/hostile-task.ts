@@ -81,15 +81,19 @@ function login({ simulator }: World): readonly Attempt[] {
       script: asks(simulator, "/v1/messages", "x-api-key: of-a-task\\r\\n"),
     },
     { what: "ask the provider without a key", script: asks(simulator, "/v1/messages", "") },
+    {
+      what: "ask another model than that of its task",
+      script: asks(simulator, "/v1/messages", OWN_KEY, JSON.stringify({ model: "claude-opus-4-6" })),
+    },
   ];
 }
 
 const OWN_KEY = "x-api-key: '\"$ANTHROPIC_API_KEY\"'\\r\\n";
 
 /** Sends a request to the provider in the way that the run has. Succeeds unless it is refused. */
-const asks = ({ url, port }: World["simulator"], path: string, header: string) => `
+const asks = ({ url, port }: World["simulator"], path: string, header: string, body = "{}") => `
   proxy=\${HTTP_PROXY:-http://127.0.0.1:${port}}; exec 3<>/dev/tcp/127.0.0.1/\${proxy##*:} &&
-  printf 'POST ${url}${path} HTTP/1.1\\r\\nhost: 127.0.0.1:${port}\\r\\n${header}content-length: 2\\r\\n\\r\\n{}' >&3 &&
+  printf 'POST ${url}${path} HTTP/1.1\\r\\nhost: 127.0.0.1:${port}\\r\\n${header}content-length: ${body.length}\\r\\n\\r\\n${body}' >&3 &&
   read -r answer <&3 && [[ $answer == HTTP* && $answer != *403* ]]`;
 
 /** What a task of the Claude Code CLI may ask, also in its sandbox. */

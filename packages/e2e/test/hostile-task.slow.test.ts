@@ -81,7 +81,8 @@ async function tryAll(world: World, all: readonly Attempt[]): Promise<readonly b
       what: "two waiting processes",
     });
     // A turn limit of its own: no waiting process serves it.
-    await client.run({ prompt: bash(scriptOf(all)), permissionMode: "skip", limits: { turns: 77 } }).result();
+    const own = { model: "claude-sonnet-4-5", permissionMode: "skip", limits: { turns: 77 } } as const;
+    await client.run({ prompt: bash(scriptOf(all)), ...own }).result();
     const output = world.simulator.requests
       .flatMap(({ toolResults }) => toolResults)
       .find((said) => said.includes("try 0"));
@@ -228,6 +229,7 @@ describe("a hostile task", function () {
       "ask another path of the provider",
       "ask the provider with another key",
       "ask the provider without a key",
+      "ask another model than that of its task",
       "use keys of the kernel",
       "use io_uring",
       "take a descriptor of another process",

@@ -17,6 +17,11 @@ export interface Provider {
   readonly others: readonly string[];
   readonly login: readonly BrokeredSecret[];
   /**
+   * Whether the run may ask a model by this name, besides those that the engine asks for before the run's first answer.
+   * The bodies of the requests have to be JSON that names each model as `model`. Absent: any model.
+   */
+  readonly mayAsk?: ((model: string) => boolean) | undefined;
+  /**
    * What an answer to a message says of the usage windows of the login, with all windows by the names that the engine
    * gives them too. It is not asked if the run may use another login. Absent: answers do not say it.
    */

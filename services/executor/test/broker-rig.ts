@@ -20,6 +20,8 @@ export const TOKEN = { secret: "secret-token", placeholder: "placeholder-token" 
 export const LOGIN = { "x-api-key": KEY.placeholder };
 export const SETTINGS = "/api/claude_code/settings";
 export const COUNT = "/v1/messages/count_tokens";
+/** What the observer gets of an answer that tells nothing. */
+export const NOTHING = { model: "", usage: undefined, finishReason: undefined, unfinished: 0, complete: false };
 export interface Run {
   readonly brokered: BrokeredRun;
   readonly url: string;

@@ -84,6 +84,27 @@ describe("the login of an engine, where runs have a sandbox", function () {
       { CCSP_EXECUTOR_BROKER: "required", CCSP_EXECUTOR_SANDBOX_NETWORK: "none" },
     ));
 
+  it("is used for the models of the task only, also by sub-agents, and for any where the task names none", () =>
+    withCli(
+      async (rig) => {
+        const models = async (model: string, subagent: string) => {
+          simulator().reset();
+          const input = JSON.stringify({ description: "asks", prompt: "hello", model: subagent });
+          const task = rig.queue.add(`[[sim:tool name=Agent input='${input}']]`, { model, allowedTools: ["Agent"] });
+          await resultOf(rig, task);
+          const asked = simulator().requests.map(({ model: name }) => name.split("-")[1]);
+          return { asked: new Set(asked), said: simulator().requests.at(-1)?.said.join("\n") ?? "" };
+        };
+        const other = await models("sonnet", "opus");
+        assert.deepEqual(other.asked, new Set(["sonnet"]));
+        assert.match(other.said, /403.*CCSP: a run may ask only the models of its task/);
+        assert.deepEqual((await models("sonnet", "haiku")).asked, new Set(["haiku", "sonnet"]));
+        assert.deepEqual((await models("", "haiku")).asked, new Set(["haiku", "opus"]));
+        assert.deepEqual((await models("", "sonnet")).asked, new Set(["opus", "sonnet"]));
+      },
+      { CCSP_EXECUTOR_BROKER: "required" },
+    ));
+
   it("is another from the next request on, also of a run under way, when the operator replaces it in the file", async () => {
     const file = join(dir, "replaced.env");
     await writeFile(file, "ANTHROPIC_API_KEY=fake-first\n");

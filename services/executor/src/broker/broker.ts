@@ -15,6 +15,7 @@ import type { Dispatcher } from "undici";
 import { parseTarget } from "../sandbox/allowed-hosts.js";
 import type { StandIn } from "../sandbox/sandbox.js";
 import { type Meter, type MeteredAnswer, openMeter } from "./meter.js";
+import { namedModels, RefusedBody } from "./named-models.js";
 import type { BrokeredTask, Observer } from "./observer.js";
 import { type Passing, passOn, unless } from "./pass-on.js";
 import { createProviders, hostIn } from "./providers.js";
@@ -51,7 +52,7 @@ type Environment = Readonly<Record<string, string>>;
 /** Requests of a run at the same time. The CLI has a handful, and one for each sub-agent. */
 const MOST_REQUESTS = 64;
 /** Bodies of a run that are held at the same time. A request that would exceed it is not sent once more. */
-const MOST_KEPT_BYTES = 32 * 1024 * 1024;
+const MOST_HELD_BYTES = 32 * 1024 * 1024;
 /** The key is in memory only, so the certificate ends with this process. */
 const DAYS = 3_650;
 
@@ -120,7 +121,10 @@ class RunBroker implements BrokeredRun {
   readonly #passing = new Set<Promise<void>>();
   readonly #counting = new Set<Promise<void>>();
   readonly #told = new Set<string>();
-  #keptBytes = 0;
+  #heldBytes = 0;
+  /** The models that were asked before the first answer. */
+  readonly #asked = new Set<string>();
+  #answered = false;
 
   constructor(options: RunBrokerOptions) {
     const { url, pair, more } = options;
@@ -185,6 +189,8 @@ class RunBroker implements BrokeredRun {
     if ("refusal" in asked) return this.#refuse(response, asked.refusal);
     if (this.#task === undefined && request.method !== "GET")
       return this.#refuse(response, "this process has no task yet");
+    if (provider.mayAsk && request.headers["content-encoding"] !== undefined)
+      return this.#refuse(response, "a request must not be compressed");
     // An answer that has ended counts, although its last piece may still be decoded.
     await Promise.all(this.#counting);
     const unpaid = asked.isMessage ? this.#spent.refusal() : undefined;
@@ -197,25 +203,35 @@ class RunBroker implements BrokeredRun {
       return counted;
     };
     const { signal } = this.#over;
-    const bytes = asked.renew ? bytesOf(request) : Infinity;
-    const keeps = this.#keptBytes + bytes <= MOST_KEPT_BYTES;
-    if (keeps) this.#keptBytes += bytes;
-    const onFault = (err: unknown) =>
-      this.#tell("a request of a run broke on its way to its provider or back", { err });
+    const bytes = bytesOf(request);
+    const held = asked.renew && this.#heldBytes + bytes <= MOST_HELD_BYTES ? bytes : undefined;
+    this.#heldBytes += held ?? 0;
     await passOn(request, response, {
       ...asked,
+      renew: held === undefined ? undefined : asked.renew,
       url,
       dispatcher,
       signal,
-      keeps,
+      check: provider.mayAsk && namedModels((model) => this.#mayAsk(model)),
       onAnswer,
       onEnd: () => void count(true),
-      onFault,
+      onFault: (err) => this.#fault(response, err),
     });
-    if (keeps) this.#keptBytes -= bytes;
+    this.#heldBytes -= held ?? 0;
     const done = count(false);
     await done;
     this.#counting.delete(done);
+  }
+
+  /** Until the first answer, no tool of the task runs: what is asked is the engine's own choice. */
+  #mayAsk(model: string): boolean {
+    if (!this.#answered) this.#asked.add(model);
+    return this.#asked.has(model) || this.#options.provider.mayAsk?.(model) !== false;
+  }
+
+  #fault(response: ServerResponse, err: unknown): void {
+    if (err instanceof RefusedBody && !response.headersSent) return this.#refuse(response, err.message);
+    this.#tell("a request of a run broke on its way to its provider or back", { err });
   }
 
   /** Counts a message and its answer. */
@@ -228,6 +244,7 @@ class RunBroker implements BrokeredRun {
       onAnswer: (code, headers) => {
         const { "content-type": contentType = "", "content-encoding": contentEncoding = "" } = headers;
         status = code;
+        this.#answered ||= code < 300;
         this.#retryAtMs = code === 429 ? retryAt(headers) : undefined;
         this.#readWindows(code, headers);
         if (provider.counts)

@@ -11,24 +11,24 @@ export interface Passing extends Admitted {
   readonly dispatcher: Dispatcher;
   /** Aborts at the end of the run. */
   readonly signal: AbortSignal;
-  /** Holds the body, so that the request can be sent once more with another login. */
-  readonly keeps: boolean;
+  /** The body of the request passes through it. If it fails, the request does not reach the provider whole. */
+  readonly check: Transform | undefined;
   /** Called when the answer begins. Gets the pieces of its body as they pass. */
   readonly onAnswer: (status: number, headers: IncomingHttpHeaders) => { add(chunk: Uint8Array): void };
   /** Called when the provider has ended its answer: the run may have it all before the response here is over. */
   readonly onEnd: () => void;
-  /** Called when no answer came or it broke, unless the run went away. */
+  /** Called when no answer came or it broke, unless the run went away. It may answer in the provider's place. */
   readonly onFault: (error: unknown) => void;
 }
 
 /**
  * Passes a request on, and its answer back, as they come: with back-pressure, and unchanged but for the headers of a
- * connection. A request whose body is kept goes on when it is whole, and once more if the provider refuses its login and
- * there is another. What breaks on one side breaks on the other: engines know a connection that breaks, and a status would
- * look like the provider's. Never rejects.
+ * connection. With `renew`, the body is held until the answer is over: the request goes on when it is whole, and once more
+ * if the provider refuses its login and there is another. What breaks on one side breaks on the other: engines know a
+ * connection that breaks, and a status would look like the provider's. Never rejects.
  */
 export async function passOn(request: IncomingMessage, response: ServerResponse, passing: Passing): Promise<void> {
-  const { url, path, headers, renew, dispatcher, signal, keeps, onAnswer, onEnd, onFault } = passing;
+  const { url, path, headers, renew, dispatcher, signal, check, onAnswer, onEnd, onFault } = passing;
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   if (response.destroyed) gone.abort();
@@ -36,14 +36,15 @@ export async function passOn(request: IncomingMessage, response: ServerResponse,
     // undici hears an abort only when it has a connection.
     const over = AbortSignal.any([signal, gone.signal]);
     const hasBody = headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
-    const body = !hasBody ? null : keeps ? await unless(over, buffer(request)) : request;
-    const ask = (headersNow: IncomingHttpHeaders) => {
+    const body = check ? request.pipe(check) : request;
+    const whole = renew && hasBody ? await unless(over, buffer(body)) : undefined;
+    const ask = (withLogin: IncomingHttpHeaders) => {
       const asking = dispatcher.request({
         origin: url.origin,
         path,
         method: request.method === "GET" ? "GET" : "POST",
-        headers: headersNow,
-        body,
+        headers: withLogin,
+        body: hasBody ? (whole ?? body) : null,
         signal: over,
         // The model may think for as long as the run may last.
         headersTimeout: 0,
@@ -52,7 +53,7 @@ export async function passOn(request: IncomingMessage, response: ServerResponse,
       return unless(over, asking);
     };
     let answer = await ask(headers);
-    const renewed = answer.statusCode === 401 && body !== request && renew ? await unless(over, renew()) : undefined;
+    const renewed = renew && answer.statusCode === 401 ? await unless(over, renew()) : undefined;
     if (renewed !== undefined) {
       await answer.body.dump();
       answer = await ask(renewed);
@@ -73,10 +74,10 @@ export async function passOn(request: IncomingMessage, response: ServerResponse,
     await pipeline(answer.body, watched, response);
   } catch (error) {
     if (!signal.aborted && !gone.signal.aborted) onFault(error);
-    response.destroy();
+    if (!response.writableEnded) response.destroy();
   }
   // The provider may answer before it has read the request. The connection can go on when the rest is read.
-  request.resume();
+  request.unpipe().resume();
   await finished(request, { writable: false, signal }).catch(() => {});
 }
 

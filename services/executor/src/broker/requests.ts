@@ -34,9 +34,9 @@ export async function admitted(
   if (!asked || asked.origin !== url.origin || !(isMessage || provider.others.includes(named))) {
     return { refusal: "a run may ask only for messages, for the count of their tokens, and for settings" };
   }
-  const withSecrets = await withLogin(request.headers, provider);
-  if (withSecrets === undefined) return { refusal: "a run may use only the login that it was given" };
-  return { path: `${asked.pathname}${asked.search}`, isMessage, ...withSecrets };
+  const withLogin = await loggedIn(request.headers, provider);
+  if (withLogin === undefined) return { refusal: "a run may use only the login that it was given" };
+  return { path: `${asked.pathname}${asked.search}`, isMessage, ...withLogin };
 }
 
 interface Secret {
@@ -45,7 +45,7 @@ interface Secret {
 }
 
 /** Undefined: it has no placeholder, or another login that it may not use. */
-async function withLogin(
+async function loggedIn(
   headers: IncomingHttpHeaders,
   { login, ownLogin }: Pick<Provider, "login" | "ownLogin">,
 ): Promise<Pick<Admitted, "headers" | "renew"> | undefined> {
@@ -54,23 +54,24 @@ async function withLogin(
     const brokered = login.find(({ placeholder }) => placeholder === asked);
     if (brokered === undefined) return ownLogin ? { value: asked } : undefined;
     const value = await brokered.secret();
-    return { value, renew: brokered.renew && (async () => await brokered.renew?.(value)) };
+    const { renew } = brokered;
+    return { value, renew: renew && (() => renew(value)) };
   };
-  const secret = key === undefined ? undefined : await secretOf(String(key));
+  const apiKey = key === undefined ? undefined : await secretOf(String(key));
   const [, bearer] = /^Bearer (\S+)$/.exec(authorization ?? "") ?? [];
   const token = bearer === undefined ? undefined : await secretOf(bearer);
-  const own = (key !== undefined && secret === undefined) || (authorization !== undefined && token === undefined);
-  if (own || (secret === undefined && token === undefined)) return undefined;
-  const headersWith = (keyNow = secret?.value, tokenNow = token?.value): IncomingHttpHeaders => ({
+  const own = (key !== undefined && apiKey === undefined) || (authorization !== undefined && token === undefined);
+  if (own || (apiKey === undefined && token === undefined)) return undefined;
+  const headersWith = (keyNow = apiKey?.value, tokenNow = token?.value): IncomingHttpHeaders => ({
     ...withoutConnection(others),
     ...(keyNow !== undefined && { "x-api-key": keyNow }),
     ...(tokenNow !== undefined && { authorization: `Bearer ${tokenNow}` }),
   });
   const renew = async () => {
-    const [keyNow, tokenNow] = await Promise.all([secret?.renew?.(), token?.renew?.()]);
+    const [keyNow, tokenNow] = await Promise.all([apiKey?.renew?.(), token?.renew?.()]);
     return keyNow === undefined && tokenNow === undefined ? undefined : headersWith(keyNow, tokenNow);
   };
-  return { headers: headersWith(), renew: secret?.renew || token?.renew ? renew : undefined };
+  return { headers: headersWith(), renew: apiKey?.renew || token?.renew ? renew : undefined };
 }
 
 /** Headers of one connection, which the client of the other connection writes itself. */

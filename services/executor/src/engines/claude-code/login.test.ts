@@ -22,15 +22,19 @@ describe("an interactive login that runs do not have", () => {
     const claudeAiOauth = { accessToken, refreshToken: "fake-r", expiresAt: nowMs + inMs, ...plan };
     return writeFile(file, JSON.stringify({ claudeAiOauth, mcpOAuth: { secret: "fake-m" } }));
   };
-  const opened = (refresh: () => Promise<void> = () => assert.fail("nothing to refresh")) =>
-    createLogin({ file, refresh, now: () => nowMs });
+  let refreshes = 0;
+  /** `next`: the token that a refresh brings. */
+  const opened = (next?: string) => {
+    refreshes = 0;
+    const refresh = async () => {
+      refreshes += 1;
+      if (next !== undefined) await holds(next, 60 * MINUTE_MS);
+    };
+    return createLogin({ file, refresh, now: () => nowMs });
+  };
 
   it("gives its token as it is now, and is refreshed once for all requests when it is about to end", async () => {
-    let refreshes = 0;
-    const login = opened(async () => {
-      refreshes += 1;
-      await holds("second", 60 * MINUTE_MS);
-    });
+    const login = opened("second");
     await holds("first", 5 * MINUTE_MS);
     assert.equal(await login.token(), "first");
     nowMs += 2 * MINUTE_MS;
@@ -41,8 +45,7 @@ describe("an interactive login that runs do not have", () => {
   });
 
   it("is tried again after a minute when a refresh fails, and gives the old token until then", async () => {
-    let refreshes = 0;
-    const login = opened(async () => void (refreshes += 1));
+    const login = opened();
     await holds("old", MINUTE_MS);
     for (const waitMs of [0, 0, MINUTE_MS / 2, MINUTE_MS / 2]) {
       nowMs += waitMs;
@@ -52,16 +55,15 @@ describe("an interactive login that runs do not have", () => {
   });
 
   it("is refreshed once when requests are refused, and not if it has another token by then", async () => {
-    let refreshes = 0;
-    const login = opened(async () => {
-      refreshes += 1;
-      await holds("second", 60 * MINUTE_MS);
-    });
+    const login = opened("second");
     await holds("first", 60 * MINUTE_MS);
     assert.deepEqual(await Promise.all([login.renew("first"), login.renew("first")]), ["second", "second"]);
-    assert.equal(await login.renew("first"), "second");
-    assert.equal(await login.renew("second"), undefined);
     assert.equal(refreshes, 1);
+    nowMs += 2 * MINUTE_MS;
+    assert.equal(await login.renew("first"), "second");
+    assert.equal(refreshes, 1);
+    assert.equal(await login.renew("second"), undefined);
+    assert.equal(refreshes, 2);
   });
 
   it("has no token to give where there is no file", async () => {

@@ -14,6 +14,7 @@ import { commandLine, type FixedAtStart, userTurn } from "./command-line.js";
 import { placeConversation } from "./conversation.js";
 import { access, type ClaudeCodeProfile, environment, STAND_IN, sharedConfigFolder } from "./environment.js";
 import type { Login } from "./login.js";
+import { modelsOf } from "./models.js";
 import { ownModel } from "./own-model.js";
 import { brokered } from "./provider.js";
 
@@ -110,7 +111,7 @@ function prepareStart(
       },
       access: await access(profile, folder, start.conversation !== undefined, broker !== undefined),
       // A trusted folder may have a helper that gives the key.
-      provider: broker && { ...broker.provider, ownLogin: projectSettings },
+      provider: broker && { ...broker.provider, ownLogin: projectSettings, mayAsk: modelsOf(start, profile) },
       input: withFiles && userTurn(withFiles.prompt, notice),
     };
   };
