@@ -83,18 +83,23 @@ function login({ simulator }: World): readonly Attempt[] {
     { what: "ask the provider without a key", script: asks(simulator, "/v1/messages", "") },
     {
       what: "ask another model than that of its task",
-      script: asks(simulator, "/v1/messages", OWN_KEY, JSON.stringify({ model: "claude-opus-4-6" })),
+      script: asks(simulator, "/v1/messages", OWN_KEY, "claude-opus-4-6"),
     },
   ];
 }
 
+/** The model of the task that makes the attempts. */
+export const OWN_MODEL = "claude-sonnet-4-5";
 const OWN_KEY = "x-api-key: '\"$ANTHROPIC_API_KEY\"'\\r\\n";
 
 /** Sends a request to the provider in the way that the run has. Succeeds unless it is refused. */
-const asks = ({ url, port }: World["simulator"], path: string, header: string, body = "{}") => `
+const asks = ({ url, port }: World["simulator"], path: string, header: string, model = OWN_MODEL) => {
+  const body = JSON.stringify({ model });
+  return `
   proxy=\${HTTP_PROXY:-http://127.0.0.1:${port}}; exec 3<>/dev/tcp/127.0.0.1/\${proxy##*:} &&
   printf 'POST ${url}${path} HTTP/1.1\\r\\nhost: 127.0.0.1:${port}\\r\\n${header}content-length: ${body.length}\\r\\n\\r\\n${body}' >&3 &&
   read -r answer <&3 && [[ $answer == HTTP* && $answer != *403* ]]`;
+};
 
 /** What a task of the Claude Code CLI may ask, also in its sandbox. */
 export const message = ({ simulator }: Pick<World, "simulator">): Attempt => ({

@@ -12,7 +12,7 @@ import { createClient } from "@ccsp/grpc-kit";
 import { ROLES } from "@ccsp/identity";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Budget, BudgetAction, BudgetPeriod, BudgetUnit } from "@ccsp/protos/ccsp/usage/v1/budgets.js";
-import { eventually } from "@ccsp/testkit";
+import { eventually, skip } from "@ccsp/testkit";
 
 const CLI = fileURLToPath(new URL("../../cli/bin/ccsp.js", import.meta.url));
 const SHARDS = 3;
@@ -204,6 +204,52 @@ describe("budgets of a model, an engine and an account in a fleet with two engin
       await eventually(async () => assert.equal((await client.get(id)).state, "SUCCEEDED"), { timeoutMs: 60_000 });
       assert.equal((await ccsp(world, "budget", "delete", "b")).code, 0);
     });
+});
+
+describe("a budget in dollars that 20 runs on two executors share", function () {
+  this.timeout(240_000);
+  const RUNS = 20;
+  let world: World;
+  before(async () => {
+    world = await startWorld({ replicas: { executor: 2 }, slots: RUNS / 2 });
+  });
+  after(() => world.close());
+
+  /** Asks until no message may be sent any more. What it asks is no message, so it is not paid. */
+  const waitForHold = ({ url, port }: World["simulator"]): string => `
+    asked() {
+      exec 3<>/dev/tcp/127.0.0.1/\${HTTP_PROXY##*:}
+      printf 'POST ${url}/v1/messages HTTP/1.1\\r\\nhost: 127.0.0.1:${port}\\r\\nx-api-key: %s\\r\\n' "$ANTHROPIC_API_KEY" >&3
+      printf 'content-length: 2\\r\\n\\r\\n{}' >&3
+      read -r answer <&3; echo "$answer"
+    }
+    until [[ $(asked) == *402* ]]; do sleep 0.3; done`;
+
+  it("pays at most one message of each, all of which were open when it was used up", async function () {
+    if ((await ccsp(world, "executor", "list")).stdout.includes("in the run"))
+      skip(this, "this host has no sandbox for runs, so there is no broker");
+    const set = await ccsp(world, "budget", "set", "all", ..."--everybody --usd 0.02 --per month --park".split(" "));
+    assert.equal(set.code, 0, set.stderr);
+    const gate = world.simulator.gate();
+    const command = `echo ${Buffer.from(waitForHold(world.simulator)).toString("base64")} | base64 -d | bash`;
+    const tool = `[[sim:tool name=Bash input='${JSON.stringify({ command, description: "waits" })}']]`;
+    // It costs 0.018 dollars of this model.
+    const usage = "[[sim:usage input=1000 output=1000]]";
+    const ended = Array.from({ length: RUNS }, (_, run) => {
+      const prompt = `${gate.marker}${tool}${usage} run ${run}`;
+      return collect(world.client(`agent-${run}`).run({ prompt, model: "claude-sonnet-4-5", allowedTools: ["Bash"] }));
+    });
+    await eventually(() => assert.equal(gate.waiting(), RUNS), { timeoutMs: 120_000, what: "20 open requests" });
+    gate.release();
+    for (const { ended: end } of await Promise.all(ended))
+      assert.deepEqual([end.state, end.error?.category], ["FAILED", "BUDGET_EXCEEDED"], end.error?.message);
+    const paid = world.simulator.requests.filter(({ prompt }) => prompt.includes("run "));
+    assert.equal(paid.length, RUNS);
+    await eventually(async () => {
+      const { stdout } = await ccsp(world, "budget", "list");
+      assert.match(stdout, /^all .* \$0\.3600 /m);
+    });
+  });
 });
 
 describe("a hold of a budget in a fleet without a monitor", function () {

@@ -17,6 +17,7 @@ import {
   kernelAttempts,
   message,
   metadataAttempts,
+  OWN_MODEL,
   plants,
   scriptOf,
   sleeping,
@@ -81,7 +82,7 @@ async function tryAll(world: World, all: readonly Attempt[]): Promise<readonly b
       what: "two waiting processes",
     });
     // A turn limit of its own: no waiting process serves it.
-    const own = { model: "claude-sonnet-4-5", permissionMode: "skip", limits: { turns: 77 } } as const;
+    const own = { model: OWN_MODEL, permissionMode: "skip", limits: { turns: 77 } } as const;
     await client.run({ prompt: bash(scriptOf(all)), ...own }).result();
     const output = world.simulator.requests
       .flatMap(({ toolResults }) => toolResults)

@@ -18,7 +18,7 @@ export interface Provider {
   readonly login: readonly BrokeredSecret[];
   /**
    * Whether the run may ask a model by this name, besides those that the engine asks for before the run's first answer.
-   * The bodies of the requests have to be JSON that names each model as `model`. Absent: any model.
+   * The requests have to be those of Anthropic's Messages API, which names each as `model`. Absent: any model.
    */
   readonly mayAsk?: ((model: string) => boolean) | undefined;
   /**

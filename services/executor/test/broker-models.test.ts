@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { Agent } from "node:http";
 import { buffer } from "node:stream/consumers";
-import { gzipSync } from "node:zlib";
 import { eventually } from "@ccsp/testkit";
-import { type Asking, brokerRig, COUNT, LOGIN, type Run, TOKEN } from "./broker-rig.js";
+import { type Asking, brokerRig, COUNT, ignore, LOGIN, NOTHING, type Run, TOKEN } from "./broker-rig.js";
 
 describe("a run whose task names its models", () => {
   const { urls, told, provider, open, send, begun, read, ask, refused } = brokerRig();
@@ -31,6 +30,7 @@ describe("a run whose task names its models", () => {
       await answered(run);
       const allowed = [
         '{"model":"main"}',
+        '{"model":"m\\u0061in"}',
         ` { "tools" : [ { "model" : "small" } ] , "model" : "main", "messages": [{"content": [{"model": "other"}]}] } `,
         `{"messages":"${long}","model":"small"}`,
       ];
@@ -45,8 +45,11 @@ describe("a run whose task names its models", () => {
         '{"model":"other","model":"main"}',
         '{"model":"main","model":"other"}',
         '{"model":"main","mod\\u0065l":"other"}',
-        '{"model":"m\\u0061in2"}',
+        "{}",
+        '{"model":["other"]}',
+        '{"model":"main","Model":"other"}',
         '{"model":"main","tools":[{"type":"advisor","model":"other"}]}',
+        '{"model":"main","tools":[{"config":{"with":{"model":"other"}}}]}',
         '{"model":"main","fallbacks":[{"model":"small"},{"model":"other"}]}',
         `{"model":"main","messages":"${long}","model":"other"}`,
         Buffer.from('{"model":"main"}', "utf16le"),
@@ -54,9 +57,15 @@ describe("a run whose task names its models", () => {
         for (const path of ["/v1/messages", COUNT])
           await refused(run, { headers, body, path }, String(body).slice(0, 80));
       }
-      const compressed = { "content-encoding": "gzip" };
-      await refused(run, { headers: { ...headers, ...compressed }, body: gzipSync(allowed[0] ?? "") }, "gzip");
-      assert.equal(bodies.length, 6);
+      for (const other of [
+        { "content-encoding": "br" },
+        { "content-type": "application/x-www-form-urlencoded" },
+        { "content-type": "application/json; charset=utf-7" },
+      ])
+        await refused(run, { headers: { ...headers, ...other }, body: '{"model":"main"}' }, JSON.stringify(other));
+      const json = { "content-type": "application/json; charset=utf-8" };
+      assert.equal((await ask(run, { headers: { ...headers, ...json }, body: '{"model":"main"}' })).status, 200);
+      assert.equal(bodies.length, 9);
     });
 
   it("has its connection as before after a refusal, also where the request told no length", async () => {
@@ -73,6 +82,19 @@ describe("a run whose task names its models", () => {
     agent.destroy();
   });
 
+  it("has its connection as before when an answer comes before its request was read", async () => {
+    const run = await opened(urls.http);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    provider.reply = (_asked, response) => response.writeHead(413).end("too large");
+    const body = JSON.stringify({ model: "main", messages: "a".repeat(8 * 1024 ** 2) });
+    const first = await begun(run, { agent, body });
+    assert.equal((await read(first)).status, 413);
+    const second = await begun(run, { agent, body: '{"model":"main"}' });
+    assert.equal((await read(second)).status, 413);
+    assert.equal(second.socket, first.socket);
+    agent.destroy();
+  });
+
   it("asks what its engine asked for before the first answer, when no tool could ask", async () => {
     const run = await opened();
     const accept = provider.reply;
@@ -85,14 +107,25 @@ describe("a run whose task names its models", () => {
     assert.equal(bodies.length, 3);
   });
 
-  it("goes away in the middle of a request, and nothing of it is left", async () => {
+  it("is told to the observer with the status of the refusal", async () => {
+    const run = await opened();
+    await answered(run);
+    await refused(run, { body: '{"model":"other"}' }, "other");
+    await eventually(() => assert.deepEqual(told.at(-1), { status: 403, answer: NOTHING }));
+  });
+
+  it("goes away in the middle of a request: the provider sees it, and has no more than before", async () => {
     const run = await opened(urls.http);
+    const over = Promise.withResolvers<void>();
     const arrived = Promise.withResolvers<void>();
-    provider.reply = (asked) => void asked.once("data", () => arrived.resolve()).on("error", () => {});
+    provider.reply = (asked, response) => {
+      response.once("close", () => over.resolve());
+      asked.once("data", () => arrived.resolve()).on("error", ignore);
+    };
     const sent = await send(run, { headers: { ...LOGIN, "content-length": "999" }, body: '{"model":"main"' });
     await arrived.promise;
     sent.destroy();
-    await eventually(() => assert.equal(told.length, 2));
-    await run.brokered.close();
+    await over.promise;
+    await eventually(() => assert.deepEqual(told.at(-1), { status: undefined, answer: NOTHING }));
   });
 });

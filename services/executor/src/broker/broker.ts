@@ -15,11 +15,11 @@ import type { Dispatcher } from "undici";
 import { parseTarget } from "../sandbox/allowed-hosts.js";
 import type { StandIn } from "../sandbox/sandbox.js";
 import { type Meter, type MeteredAnswer, openMeter } from "./meter.js";
-import { namedModels, RefusedBody } from "./named-models.js";
+import { isOtherThanJson, namedModels, RefusedBody } from "./named-models.js";
 import type { BrokeredTask, Observer } from "./observer.js";
 import { type Passing, passOn, unless } from "./pass-on.js";
 import { createProviders, hostIn } from "./providers.js";
-import { admitted, refuse, refuseUnpaid } from "./requests.js";
+import { admitted, REFUSED, refuse, refuseUnpaid } from "./requests.js";
 import { Spent } from "./spent.js";
 
 /** Stands between runs and their providers, and holds the logins. */
@@ -53,6 +53,8 @@ type Environment = Readonly<Record<string, string>>;
 const MOST_REQUESTS = 64;
 /** Bodies of a run that are held at the same time. A request that would exceed it is not sent once more. */
 const MOST_HELD_BYTES = 32 * 1024 * 1024;
+/** Models that a run asks before its first answer. The CLI asks one or two. */
+const MOST_ASKED = 16;
 /** The key is in memory only, so the certificate ends with this process. */
 const DAYS = 3_650;
 
@@ -189,13 +191,13 @@ class RunBroker implements BrokeredRun {
     if ("refusal" in asked) return this.#refuse(response, asked.refusal);
     if (this.#task === undefined && request.method !== "GET")
       return this.#refuse(response, "this process has no task yet");
-    if (provider.mayAsk && request.headers["content-encoding"] !== undefined)
-      return this.#refuse(response, "a request must not be compressed");
+    const checks = provider.mayAsk !== undefined && request.method === "POST";
+    if (checks && isOtherThanJson(request.headers)) return this.#refuse(response, "a request has to be plain JSON");
     // An answer that has ended counts, although its last piece may still be decoded.
     await Promise.all(this.#counting);
     const unpaid = asked.isMessage ? this.#spent.refusal() : undefined;
     if (unpaid !== undefined) return refuseUnpaid(response, unpaid);
-    const { onAnswer, end } = this.#task && asked.isMessage ? this.#metered(this.#task) : UNMETERED;
+    const { onAnswer, onRefused, end } = this.#task && asked.isMessage ? this.#metered(this.#task) : UNMETERED;
     let counted: Promise<void> | undefined;
     const count = (whole: boolean) => {
       counted ??= end(whole);
@@ -212,10 +214,16 @@ class RunBroker implements BrokeredRun {
       url,
       dispatcher,
       signal,
-      check: provider.mayAsk && namedModels((model) => this.#mayAsk(model)),
+      check: checks ? namedModels((model) => this.#mayAsk(model)) : undefined,
       onAnswer,
       onEnd: () => void count(true),
-      onFault: (err) => this.#fault(response, err),
+      onFault: (err) => {
+        const refusal = err instanceof RefusedBody && !response.headersSent ? err.message : undefined;
+        if (refusal === undefined)
+          return this.#tell("a request of a run broke on its way to its provider or back", { err });
+        onRefused();
+        this.#refuse(response, refusal);
+      },
     });
     this.#heldBytes -= held ?? 0;
     const done = count(false);
@@ -223,15 +231,10 @@ class RunBroker implements BrokeredRun {
     this.#counting.delete(done);
   }
 
-  /** Until the first answer, no tool of the task runs: what is asked is the engine's own choice. */
+  /** Until the first answer, no tool of the task runs: what is asked is the choice of what the operator trusts. */
   #mayAsk(model: string): boolean {
-    if (!this.#answered) this.#asked.add(model);
+    if (!this.#answered && this.#asked.size < MOST_ASKED) this.#asked.add(model);
     return this.#asked.has(model) || this.#options.provider.mayAsk?.(model) !== false;
-  }
-
-  #fault(response: ServerResponse, err: unknown): void {
-    if (err instanceof RefusedBody && !response.headersSent) return this.#refuse(response, err.message);
-    this.#tell("a request of a run broke on its way to its provider or back", { err });
   }
 
   /** Counts a message and its answer. */
@@ -250,6 +253,9 @@ class RunBroker implements BrokeredRun {
         if (provider.counts)
           meter = openMeter({ contentType, contentEncoding }, { onFirstToken: () => observed.firstToken() });
         return meter ?? UNCOUNTED;
+      },
+      onRefused: () => {
+        status = REFUSED;
       },
       end: async (whole) => {
         const answer = (await meter?.end()) ?? { ...NO_ANSWER, complete: whole };
@@ -294,13 +300,15 @@ function retryAt({ "retry-after": seconds = "" }: IncomingHttpHeaders): number |
 
 interface Metered {
   readonly onAnswer: Passing["onAnswer"];
+  /** The broker refuses it, when it has seen its body. */
+  readonly onRefused: () => void;
   /** `whole`: the provider has ended its answer. */
   readonly end: (whole: boolean) => Promise<void>;
 }
 
 const UNCOUNTED = { add() {} };
 
-const UNMETERED: Metered = { onAnswer: () => UNCOUNTED, end: async () => {} };
+const UNMETERED: Metered = { onAnswer: () => UNCOUNTED, onRefused() {}, end: async () => {} };
 
 const NO_ANSWER: MeteredAnswer = {
   model: "",

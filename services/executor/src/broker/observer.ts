@@ -16,6 +16,6 @@ export interface Observer {
 
 export interface ObservedMessage {
   firstToken(): void;
-  /** `status`: that of HTTP. Undefined: no answer came. */
+  /** `status`: that of HTTP, also where the broker refuses the message for its body. Undefined: no answer came. */
   ended(end: { readonly status: number | undefined; readonly answer: MeteredAnswer }): void;
 }

@@ -77,7 +77,7 @@ export async function passOn(request: IncomingMessage, response: ServerResponse,
     if (!response.writableEnded) response.destroy();
   }
   // The provider may answer before it has read the request. The connection can go on when the rest is read.
-  request.unpipe().resume();
+  request.resume();
   await finished(request, { writable: false, signal }).catch(() => {});
 }
 

@@ -95,8 +95,12 @@ const codings = (asked: string | string[] = ""): string =>
     return names.some((name) => name.split(";")[0]?.trim() === coding);
   }).join(", ") || "identity";
 
-/** Answers as the provider does. 403, because engines take 401 and 429 for the state of the login. */
-export const refuse = (response: ServerResponse, why: string): void => refuseAs(response, 403, "permission_error", why);
+/** Engines take 401 and 429 for the state of the login. */
+export const REFUSED = 403;
+
+/** Answers as the provider does. */
+export const refuse = (response: ServerResponse, why: string): void =>
+  refuseAs(response, REFUSED, "permission_error", why);
 
 /** Answers as a provider whose customer has no money left. */
 export const refuseUnpaid = (response: ServerResponse, why: string): void =>

@@ -245,8 +245,8 @@ export interface TaskSpec {
   /**
    * Model, by the name that the engine uses. Empty means the default of the engine. At most 128 visible characters: no
    * control character, no line break, no mark of writing direction. The same rule holds for every name below: label
-   * values, tools, paths. If a task names its model, and the executor holds the login of Claude Code, the run may ask no
-   * other model, but for `fallback_models` and the small one that the CLI uses for itself.
+   * values, tools, paths. If a task names its model, and the executor holds the login of Claude Code, the run is refused
+   * other models, but for `fallback_models`, the small one, and what the operator names (docs/sandbox.md).
    */
   model: string;
   /** Text that is added to the engine's own system prompt. At most 64 KiB. */
