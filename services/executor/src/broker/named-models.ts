@@ -49,7 +49,7 @@ export function namedModels(mayAsk: (model: string) => boolean): Transform {
   const open = (): void => {
     if (key === "model") throw new RefusedBody("the name of a model has to be a text");
     depth += 1;
-    if (CONTENT.has(key) || key.endsWith("schema")) content ??= depth;
+    if (CONTENT.has(key) || key.endsWith("schema")) content = depth;
     key = "";
   };
   const close = (): void => {
