@@ -45,12 +45,23 @@ export async function issueCertificate(authority: Authority, wanted: Wanted, now
 }
 
 /**
- * Makes a certificate and its key for one host, which nobody has signed: a client that gets it trusts this host, and
- * nothing else by it. `days`: how long it holds.
+ * Makes a certificate and its key for one host. Its authority, in PEM, has signed nothing else, and nobody has its key:
+ * a client that trusts it trusts this host, and nothing else by it. Claude Code 2.1.197 trusts no certificate that has
+ * signed itself and is no authority. `days`: how long they hold.
  */
-export async function issueForHost(host: string, days: number, now = new Date()): Promise<Pair> {
-  const { signHost } = await import("./sign.js");
-  return signHost(host, lifeOf(days, now));
+export async function issueForHost(
+  host: string,
+  days: number,
+  now = new Date(),
+): Promise<Pair & { readonly authority: string }> {
+  const { signAuthority, signCertificate } = await import("./sign.js");
+  const life = lifeOf(days, now);
+  const authority = await signAuthority("CCSP, for one host", life);
+  const commonName = host.slice(0, MAX_COMMON_NAME);
+  return {
+    ...(await signCertificate(authority, { commonName, hosts: [host] }, life)),
+    authority: authority.certificate,
+  };
 }
 
 // Longer names are not allowed. Nobody reads it but people.

@@ -39,16 +39,18 @@ export async function signAuthority(commonName: string, life: Life): Promise<Pai
 
 export interface Request {
   readonly commonName: string;
-  readonly uri: string;
+  /** The name of a service or of an operator. */
+  readonly uri?: string;
   readonly hosts: readonly string[];
 }
 
 /** Makes a certificate for a server that also calls others. */
-export async function signCertificate(authority: Pair, request: Request, life: Life): Promise<Pair> {
+export async function signCertificate(authority: Pair, { commonName, uri, hosts }: Request, life: Life): Promise<Pair> {
+  const names = uri === undefined ? [] : [{ type: "url" as const, value: uri }];
   const issuer = new x509.X509Certificate(authority.certificate);
   const keys = await newKeys();
   const certificate = await x509.X509CertificateGenerator.create({
-    subject: [{ CN: [request.commonName] }],
+    subject: [{ CN: [commonName] }],
     issuer: issuer.subject,
     notBefore: life.from,
     notAfter: life.until,
@@ -61,33 +63,11 @@ export async function signCertificate(authority: Pair, request: Request, life: L
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
       await x509.AuthorityKeyIdentifierExtension.create(issuer),
-      new x509.SubjectAlternativeNameExtension([{ type: "url", value: request.uri }, ...request.hosts.map(nameOf)]),
+      new x509.SubjectAlternativeNameExtension([...names, ...hosts.map(nameOf)]),
     ],
   });
   return { certificate: pemOf(certificate), key: await keyOf(keys) };
 }
-
-/** Makes a certificate that only a server with this host name or address can use, and that signs itself and nothing. */
-export async function signHost(host: string, life: Life): Promise<Pair> {
-  const keys = await newKeys();
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: [{ CN: [host.slice(0, MOST_OF_A_NAME)] }],
-    notBefore: life.from,
-    notAfter: life.until,
-    keys,
-    signingAlgorithm: ALGORITHM,
-    extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-      new x509.SubjectAlternativeNameExtension([nameOf(host)]),
-    ],
-  });
-  return { certificate: pemOf(certificate), key: await keyOf(keys) };
-}
-
-/** A common name may have no more. */
-const MOST_OF_A_NAME = 64;
 
 const nameOf = (host: string) => ({ type: isIP(host) === 0 ? ("dns" as const) : ("ip" as const), value: host });
 

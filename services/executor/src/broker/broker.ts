@@ -134,7 +134,7 @@ class RunBroker implements BrokeredRun {
     if (target === undefined) throw new Error(`${url.origin} is no address of a provider`);
     this.#options = options;
     this.host = target;
-    this.trusts = pair && `${more}\n${pair.certificate}`;
+    this.trusts = pair && `${more}\n${pair.authority}`;
     const answer = (request: IncomingMessage, response: ServerResponse) => this.answer(request, response);
     this.#server = pair
       ? createHttpsServer({ key: pair.key, cert: pair.certificate, ALPNProtocols: ["http/1.1"] }, answer)
