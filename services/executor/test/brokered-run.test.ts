@@ -93,7 +93,12 @@ describe("the login of an engine, where runs have a sandbox", function () {
           const task = rig.queue.add(`[[sim:tool name=Agent input='${input}']]`, { model, allowedTools: ["Agent"] });
           await resultOf(rig, task);
           const asked = simulator().requests.map(({ model: name }) => name.split("-")[1]);
-          return { asked: new Set(asked), said: simulator().requests.at(-1)?.said.join("\n") ?? "" };
+          return {
+            asked: new Set(asked),
+            said: simulator()
+              .requests.flatMap(({ said, toolResults }) => [...said, ...toolResults])
+              .join("\n"),
+          };
         };
         const other = await models("sonnet", "opus");
         assert.deepEqual(other.asked, new Set(["sonnet"]));
